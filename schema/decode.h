@@ -1,0 +1,49 @@
+/*
+ * decode.h: from YAML nodes to values, as the rows of fields.def say.
+ */
+#ifndef CB_SCHEMA_DECODE_H
+#define CB_SCHEMA_DECODE_H
+
+#include "reconciler/model/field.h"
+#include "schema/yaml.h"
+
+/* What all of one file's decoding shares. */
+struct cb_decode {
+	struct cb_arena *arena;
+	const char *file;
+	struct cb_problems *problems;
+	const char *target; /* the VM at hand, or NULL */
+};
+
+/* Reports a problem at a node. `fix` may be NULL. */
+void cb_decode_problem(const struct cb_decode *d, const struct cb_yaml_node *node,
+		       const char *check, const char *fix, const char *fmt, ...) CB_PRINTF(5, 6);
+
+/* The place of a node. */
+struct cb_origin cb_decode_origin(const struct cb_decode *d, const struct cb_yaml_node *node);
+
+/* Whether the node is a map, reported where it is not. `what` names it: "'vm'". */
+bool cb_decode_is_map(const struct cb_decode *d, const struct cb_yaml_node *node, const char *what,
+		      const char *fix);
+
+/* Whether it says nothing: empty, ~ or null. */
+bool cb_decode_is_null(const struct cb_yaml_node *node);
+
+/* The row of a key below `map` ("" or "boot"). NULL where there is none: reported, with what the
+ * person may have meant. Keys that are only known get their warning here, too. */
+const struct cb_field *cb_decode_key(const struct cb_decode *d, enum cb_scope scope,
+				     const char *map, const struct cb_yaml_node *key);
+
+/* Reads the value of a scalar field. False if it says nothing or is wrong; the latter is reported.
+ */
+bool cb_decode_value(const struct cb_decode *d, const struct cb_field *field,
+		     const struct cb_yaml_node *node, struct cb_value *value);
+
+/* Reads the keys of a VM into the spec, except its name: `name` gets that node. */
+void cb_decode_vm(const struct cb_decode *d, const struct cb_yaml_node *map, struct cb_spec *spec,
+		  const struct cb_yaml_node **name);
+
+/* Reads a VM's name, from a value or from a key of `vms:`. NULL where it is none: reported. */
+const char *cb_decode_name(const struct cb_decode *d, const struct cb_yaml_node *node);
+
+#endif

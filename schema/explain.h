@@ -1,0 +1,17 @@
+/*
+ * explain.h: what the keys of the manifest language mean, from the rows of fields.def.
+ */
+#ifndef CB_SCHEMA_EXPLAIN_H
+#define CB_SCHEMA_EXPLAIN_H
+
+#include "reconciler/base/error.h"
+#include "reconciler/base/str.h"
+
+/* Appends what is known of a key: "vm.ram_mb", "vms.db.ram_mb", "ram_mb", "boot", "owner". NULL or
+ * "" lists all keys. CB_E_USAGE for what is no key, with what may have been meant. */
+CB_CHECKED int cb_explain(const char *path, struct cb_str *out, struct cb_error *err);
+
+/* Appends the tables of docs/manifest.md. */
+void cb_explain_markdown(struct cb_str *out);
+
+#endif

@@ -1,0 +1,107 @@
+#include "schema/problem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "reconciler/base/error.h"
+#include "reconciler/base/str.h"
+
+enum { QUOTE_MAX = 60 };
+
+void cb_schema_report(struct cb_arena *arena, struct cb_problems *problems,
+		      const struct cb_schema_at *at, const char *fix, const char *fmt, ...)
+{
+	struct cb_problem problem = {
+		.severity = at->severity,
+		.check = at->check,
+		.target = cb_arena_strdup(arena, at->target ? at->target : ""),
+		.fix = cb_arena_strdup(arena, fix ? fix : ""),
+		.origin = {CB_FROM_MANIFEST, at->file, at->line, at->column},
+	};
+	char *message = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&message, fmt, ap) < 0)
+		cb_oom();
+	va_end(ap);
+	problem.message = cb_arena_strdup(arena, message);
+	free(message);
+	cb_vec_push(arena, problems, problem);
+}
+
+static int compare_numbers(unsigned a, unsigned b)
+{
+	return (a > b) - (a < b);
+}
+
+/* Total, so that the order does not depend on the sort: the texts decide what the place does not.
+ */
+static int compare(const void *left, const void *right)
+{
+	const struct cb_problem *a = left, *b = right;
+	int order = strcmp(a->origin.file, b->origin.file);
+
+	if (order == 0)
+		order = compare_numbers(a->origin.line, b->origin.line);
+	if (order == 0)
+		order = compare_numbers(a->origin.column, b->origin.column);
+	if (order == 0)
+		order = strcmp(a->check, b->check);
+	if (order == 0)
+		order = strcmp(a->target, b->target);
+	if (order == 0)
+		order = strcmp(a->message, b->message);
+	if (order == 0)
+		order = strcmp(a->fix, b->fix);
+	return order;
+}
+
+void cb_schema_sort(struct cb_problems *problems)
+{
+	size_t kept = 0;
+
+	if (problems->len == 0)
+		return;
+	qsort(problems->items, problems->len, sizeof(*problems->items), compare);
+	/* What stands behind an anchor is read once for each alias. */
+	for (size_t i = 1; i < problems->len; i++) {
+		if (compare(&problems->items[kept], &problems->items[i]) != 0)
+			problems->items[++kept] = problems->items[i];
+	}
+	problems->len = kept + 1;
+}
+
+const char *cb_schema_quote(struct cb_arena *arena, const char *text, size_t len)
+{
+	cb_auto_str struct cb_str out = {0};
+	size_t shown = len;
+
+	if (shown > QUOTE_MAX) {
+		shown = QUOTE_MAX;
+		while (shown > 0 && ((unsigned char)text[shown] & 0xc0) == 0x80)
+			shown--;
+	}
+	cb_str_add(&out, "'");
+	for (size_t i = 0; i < shown; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		/* C1 controls act on terminals as escape sequences do. */
+		bool c1 = c == 0xc2 && i + 1 < shown && (unsigned char)text[i + 1] < 0xa0;
+
+		if (c == '\n')
+			cb_str_add(&out, "\\n");
+		else if (c == '\t')
+			cb_str_add(&out, "\\t");
+		else if (c < 0x20 || c == 0x7f)
+			cb_str_printf(&out, "\\x%02x", c);
+		else if (c1)
+			cb_str_printf(&out, "\\x%02x", (unsigned char)text[++i]);
+		else
+			cb_str_add_bytes(&out, &text[i], 1);
+	}
+	cb_str_add(&out, shown < len ? "...'" : "'");
+	return cb_arena_strndup(arena, out.text, out.len);
+}
