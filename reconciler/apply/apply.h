@@ -1,0 +1,76 @@
+/*
+ * apply.h: runs transactions, takes them back, and finishes what a crash left (docs/journal.md).
+ *
+ * The engine knows nothing of what a step does: it journals the intent, performs, and records; what
+ * steps do stands in apply/step_*.c. The caller holds the locks of the VM for the whole call.
+ */
+#ifndef CB_APPLY_APPLY_H
+#define CB_APPLY_APPLY_H
+
+#include <jansson.h>
+
+#include "reconciler/driver/driver.h"
+#include "reconciler/journal/journal.h"
+#include "reconciler/model/plan.h"
+#include "reconciler/storage/image.h"
+
+/* What the person at the screen is told. */
+enum cb_event {
+	CB_EVENT_STEP, /* begins */
+	CB_EVENT_DONE,
+	CB_EVENT_FAILED,   /* `text` says why */
+	CB_EVENT_UNDO,     /* is being taken back */
+	CB_EVENT_KEPT,     /* left as it is, `text` says why */
+	CB_EVENT_WAITING,  /* `text` says for what */
+	CB_EVENT_RECOVERY, /* an unfinished transaction is taken up, `text` says how */
+};
+
+struct cb_apply_context {
+	/* Replaced by the engine when the connection breaks; the caller closes what stands here in
+	 * the end. */
+	struct cb_driver *driver;
+	/* Opens a fresh connection to the same host. */
+	int (*reopen)(void *ctx, struct cb_driver **out, struct cb_error *err);
+	void *reopen_ctx;
+	unsigned reopen_timeout_ms; /* how long a vanished libvirt is waited for */
+	/* How long two looks at a step with an open intent lie apart: a request of a dead client
+	 * may still be executing in libvirtd. What comes later still is met by the next run. */
+	unsigned settle_ms;
+	bool local; /* the host runs on our kernel: closing can make it durable */
+	const char *state_dir;
+	struct cb_progress progress;
+	void (*event)(void *ctx, enum cb_event event, const struct cb_transaction *transaction,
+		      const struct cb_step *step, const char *text);
+	void *event_ctx;
+};
+
+enum cb_outcome {
+	CB_OUTCOME_NOT_BEGUN, /* not even a journal could be begun: nothing was done */
+	CB_OUTCOME_COMMITTED,
+	CB_OUTCOME_ROLLED_BACK,
+	CB_OUTCOME_OPEN, /* stopped in between; the journal says where, the next run goes on */
+};
+
+const char *cb_outcome_name(enum cb_outcome outcome);
+
+/* Runs a new transaction. `begin` goes into the journal's first record. Returns 0 when committed;
+ * else the error that ended it, and `outcome` says what stands. */
+CB_CHECKED int cb_apply_run(struct cb_apply_context *context,
+			    const struct cb_transaction *transaction, const json_t *begin,
+			    enum cb_outcome *outcome, struct cb_error *err);
+
+enum cb_recovery {
+	CB_RECOVER_AUTO, /* forward after a crash, back if it was going back or cannot go on */
+	/* As AUTO, but what would lose data and has not begun to goes back: the consent was given
+	 * to another run. */
+	CB_RECOVER_SPARING,
+	CB_RECOVER_BACK, /* back, as long as nothing irreversible has happened */
+};
+
+/* Settles an open transaction. `arena` gets the transaction for messages. Returns 0 when it could
+ * be settled, whichever way; `outcome` says which. */
+CB_CHECKED int cb_apply_recover(struct cb_apply_context *context, struct cb_journal *journal,
+				const struct cb_transaction *transaction, enum cb_recovery recovery,
+				enum cb_outcome *outcome, struct cb_error *err);
+
+#endif

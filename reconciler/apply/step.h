@@ -1,0 +1,71 @@
+/*
+ * step.h: the effectful half of a kind of step.
+ *
+ * probe is the truth, the journal only a hint: it looks at the host and says where the step stands.
+ * An error from probe means "unknown": then the transaction goes neither way.
+ */
+#ifndef CB_APPLY_STEP_H
+#define CB_APPLY_STEP_H
+
+#include "reconciler/apply/apply.h"
+
+enum cb_probe {
+	CB_PROBE_ABSENT, /* the effect has not happened */
+	CB_PROBE_DONE,
+	CB_PROBE_PARTIAL, /* begun by this transaction, not finished; perform starts it afresh */
+	CB_PROBE_FOREIGN, /* somebody else's object stands there: never touched */
+};
+
+struct cb_run {
+	struct cb_apply_context *context;
+	struct cb_driver *driver; /* = context->driver */
+	struct cb_journal *journal;
+	const struct cb_transaction *transaction;
+	bool recovering; /* the transaction was begun by another run */
+	bool made;       /* perform made what stands there now */
+	bool redo; /* the step that is performed now was intended before: what stands under the
+		    * names of its plan may be a half of our own */
+};
+
+struct cb_step_ops {
+	CB_CHECKED int (*probe)(struct cb_run *run, const struct cb_step *step, enum cb_probe *out,
+				struct cb_error *err);
+	/* Before the intent is journaled: saves what undo needs. May be NULL. */
+	CB_CHECKED int (*prepare)(struct cb_run *run, const struct cb_step *step,
+				  struct cb_error *err);
+	/* CB_E_CONFLICT: the host is not as planned, and nothing was done. */
+	CB_CHECKED int (*perform)(struct cb_run *run, const struct cb_step *step,
+				  struct cb_error *err);
+	/* What undo or recovery has to know of the effect; goes into the journal with `done`. May
+	 * be NULL. */
+	CB_CHECKED int (*learn)(struct cb_run *run, const struct cb_step *step, json_t **out,
+				struct cb_error *err);
+	/* Called when probe says done or partial. NULL: there is no way back. */
+	CB_CHECKED int (*undo)(struct cb_run *run, const struct cb_step *step,
+			       struct cb_error *err);
+};
+
+#define STEP(identifier, name, reversible, verb)                                                   \
+	extern const struct cb_step_ops cb_step_##identifier;
+#include "reconciler/model/steps.def"
+#undef STEP
+
+/* The string argument of a step; its absence is a bug or a damaged plan, checked at decoding. */
+const char *cb_step_arg(const struct cb_step *step, const char *name);
+
+/* Tells the person something about the step. */
+void cb_run_tell(const struct cb_run *run, enum cb_event event, const struct cb_step *step,
+		 const char *text);
+
+bool cb_run_interrupted(const struct cb_run *run);
+
+/* Makes libvirt look at the pool, then asks for the volume. CB_E_NOT_FOUND is certain. */
+CB_CHECKED int cb_run_volume(struct cb_run *run, struct cb_arena *arena, const char *pool,
+			     const char *name, struct cb_volume *out, struct cb_error *err);
+
+/* Deletes the volume unless something on the host still refers to it: then it is kept, the person
+ * is told, and that is success. One that is not there is fine. */
+CB_CHECKED int cb_run_delete_volume(struct cb_run *run, const struct cb_step *step,
+				    struct cb_error *err);
+
+#endif

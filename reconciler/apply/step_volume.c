@@ -1,0 +1,177 @@
+/*
+ * volume.create {pool, volume, path, format, capacity, backing, backing_format}
+ * volume.delete {pool, volume, path}
+ */
+#include <string.h>
+#include <sys/stat.h>
+
+#include "reconciler/apply/step.h"
+
+/* A pool that is not there says nothing about its files. */
+static int refresh(struct cb_run *run, const char *pool, struct cb_error *err)
+{
+	int r = run->driver->ops->pool_refresh(run->driver, pool, err);
+
+	if (r != -CB_E_NOT_FOUND)
+		return r;
+	(void)cb_error_set(err, CB_E_CONFLICT, "pool '%s' is not there any more", pool);
+	return cb_error_hint(err, "define it again, with the same directory");
+}
+
+/* The same file: by name, or, where the host's files are ours to see, whatever links lead there. */
+static bool same_file(const struct cb_run *run, const char *one, const char *other)
+{
+	struct stat a, b;
+
+	if (strcmp(one, other) == 0)
+		return true;
+	return run->context->local && stat(one, &a) == 0 && stat(other, &b) == 0 &&
+	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/* The name of what refers to the path: a domain, or an overlay in the same pool; NULL if nothing.
+ */
+static int user_of(struct cb_run *run, struct cb_arena *arena, const struct cb_step *step,
+		   const char **out, struct cb_error *err)
+{
+	const struct cb_driver_ops *ops = run->driver->ops;
+	const char *path = cb_step_arg(step, "path"), *pool = cb_step_arg(step, "pool");
+	struct cb_domains domains = {0};
+	struct cb_volumes volumes = {0};
+	int r;
+
+	*out = NULL;
+	if ((r = ops->domains(run->driver, arena, &domains, err)) < 0)
+		return r;
+	cb_vec_each (const struct cb_domain, domain, &domains) {
+		cb_vec_each (const char *const, file, &domain->files) {
+			if (same_file(run, *file, path))
+				*out = domain->name;
+		}
+		/* A copied stamp lists what is another's; this transaction's own is going. */
+		if (!domain->stamp || strcmp(domain->stamp->uuid, domain->uuid) != 0 ||
+		    strcmp(domain->stamp->transaction, run->transaction->id) == 0)
+			continue;
+		cb_vec_each (const struct cb_stamp_volume, volume, &domain->stamp->volumes) {
+			if (same_file(run, volume->path, path))
+				*out = domain->name;
+		}
+	}
+	if (*out)
+		return 0;
+	if ((r = ops->volumes(run->driver, arena, pool, &volumes, err)) < 0)
+		return r;
+	cb_vec_each (const struct cb_volume, listed, &volumes) {
+		struct cb_volume volume;
+
+		r = ops->volume(run->driver, arena, pool, listed->name, &volume, err);
+		if (r == -CB_E_NOT_FOUND)
+			continue;
+		if (r < 0)
+			return r;
+		if (volume.backing && same_file(run, volume.backing, path))
+			*out = volume.name;
+	}
+	return 0;
+}
+
+static int create_probe(struct cb_run *run, const struct cb_step *step, enum cb_probe *out,
+			struct cb_error *err)
+{
+	cb_auto_arena struct cb_arena arena = {0};
+	const char *backing = cb_spec_string(&step->args, "backing");
+	struct cb_volume volume;
+	int r = cb_run_volume(run, &arena, cb_step_arg(step, "pool"), cb_step_arg(step, "volume"),
+			      &volume, err);
+	bool whole;
+
+	if (r == -CB_E_NOT_FOUND) {
+		*out = CB_PROBE_ABSENT;
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	whole = strcmp(volume.format, cb_step_arg(step, "format")) == 0 &&
+		volume.capacity == (uint64_t)cb_spec_int(&step->args, "capacity", 0) &&
+		(backing ? volume.backing && strcmp(volume.backing, backing) == 0
+			 : !volume.backing);
+	/* libvirtd sets owner and mode after qemu-img has made the file: what was cut off there
+	 * looks whole and can be read by everybody. Nobody uses it yet, so it is made afresh. */
+	if (run->redo && cb_journal_state(run->journal, step->n) == CB_STEP_INTENDED)
+		whole = false;
+	*out = whole ? CB_PROBE_DONE : CB_PROBE_PARTIAL;
+	return 0;
+}
+
+static int create(struct cb_run *run, const struct cb_step *step, struct cb_error *err)
+{
+	const struct cb_volume_new volume = {
+		.pool = cb_step_arg(step, "pool"),
+		.name = cb_step_arg(step, "volume"),
+		.format = cb_step_arg(step, "format"),
+		.capacity = (uint64_t)cb_spec_int(&step->args, "capacity", 0),
+		.backing = cb_spec_string(&step->args, "backing"),
+		.backing_format = cb_spec_string(&step->args, "backing_format"),
+	};
+	cb_auto_arena struct cb_arena arena = {0};
+	const char *user;
+	int r = refresh(run, volume.pool, err);
+
+	if (r < 0)
+		return r;
+	/* Only a half volume of our own can stand here, and only when it was intended before. */
+	if (run->redo) {
+		if ((r = user_of(run, &arena, step, &user, err)) < 0)
+			return r;
+		if (user)
+			return cb_error_set(err, CB_E_CONFLICT, "'%s' uses volume '%s' already",
+					    user, volume.name);
+		r = run->driver->ops->volume_delete(run->driver, volume.pool, volume.name, err);
+		if (r < 0 && r != -CB_E_NOT_FOUND)
+			return r;
+	}
+	return run->driver->ops->volume_create(run->driver, &volume, err);
+}
+
+static int delete_probe(struct cb_run *run, const struct cb_step *step, enum cb_probe *out,
+			struct cb_error *err)
+{
+	cb_auto_arena struct cb_arena arena = {0};
+	struct cb_volume volume;
+	int r = cb_run_volume(run, &arena, cb_step_arg(step, "pool"), cb_step_arg(step, "volume"),
+			      &volume, err);
+
+	*out = r == -CB_E_NOT_FOUND ? CB_PROBE_DONE : CB_PROBE_ABSENT;
+	return r == -CB_E_NOT_FOUND ? 0 : r;
+}
+
+int cb_run_volume(struct cb_run *run, struct cb_arena *arena, const char *pool, const char *name,
+		  struct cb_volume *out, struct cb_error *err)
+{
+	int r = refresh(run, pool, err);
+
+	return r < 0 ? r : run->driver->ops->volume(run->driver, arena, pool, name, out, err);
+}
+
+int cb_run_delete_volume(struct cb_run *run, const struct cb_step *step, struct cb_error *err)
+{
+	cb_auto_arena struct cb_arena arena = {0};
+	const char *pool = cb_step_arg(step, "pool"), *name = cb_step_arg(step, "volume");
+	const char *user;
+	int r = refresh(run, pool, err);
+
+	if (r < 0 || (r = user_of(run, &arena, step, &user, err)) < 0)
+		return r;
+	if (user) {
+		cb_run_tell(run, CB_EVENT_KEPT, step,
+			    cb_arena_printf(&arena, "'%s' refers to it", user));
+		return 0;
+	}
+	r = run->driver->ops->volume_delete(run->driver, pool, name, err);
+	return r == -CB_E_NOT_FOUND ? 0 : r;
+}
+
+const struct cb_step_ops cb_step_VOLUME_CREATE = {
+	.probe = create_probe, .perform = create, .undo = cb_run_delete_volume};
+const struct cb_step_ops cb_step_VOLUME_DELETE = {.probe = delete_probe,
+						  .perform = cb_run_delete_volume};

@@ -1,0 +1,65 @@
+/*
+ * diff.h: (desired, observed, last-applied) to changes. Pure.
+ *
+ * One three-way merge over the rows of fields.def serves every field; docs/decisions.md numbers the
+ * cases and the code names them.
+ */
+#ifndef CB_DIFF_DIFF_H
+#define CB_DIFF_DIFF_H
+
+#include "reconciler/model/change.h"
+
+/* The numbers of docs/decisions.md. */
+enum cb_decision {
+	CB_CASE_CREATE = 1,
+	CB_CASE_IN_SYNC = 2,
+	CB_CASE_CHANGED = 3,
+	CB_CASE_DRIFT = 4,
+	CB_CASE_CHANGED_AND_DRIFT = 5,
+	CB_CASE_RECORD = 6,
+	CB_CASE_REMOVED = 7,
+	CB_CASE_DEFAULT_LEFT = 8,
+	CB_CASE_UNMANAGED = 9,
+	CB_CASE_IMMUTABLE_CHANGED = 10,
+	CB_CASE_IMMUTABLE_DRIFT = 11,
+	CB_CASE_FOREIGN = 20,
+	CB_CASE_COPIED_STAMP = 21,
+	CB_CASE_OTHER_OWNER = 22,
+	CB_CASE_OTHER_SOURCE = 23,
+	CB_CASE_TRANSIENT = 24,
+	CB_CASE_UNREADABLE_STAMP = 25,
+	CB_CASE_RENAMED = 26,
+	CB_CASE_UNFINISHED = 27,
+	CB_CASE_START = 30,
+	CB_CASE_STOP = 31,
+	CB_CASE_PENDING_RESTART = 32,
+	CB_CASE_DELETE = 40,
+	CB_CASE_ALREADY_ABSENT = 41,
+};
+
+/* What `auto` means on this host, and what the caller allows. */
+struct cb_diff_context {
+	bool kvm;
+	bool default_network; /* is active */
+	bool restart;         /* running VMs may be restarted for what is staged */
+	bool take_over;       /* manage what another source with the same owner made */
+};
+
+/* The domain that stands for the VM of this name: the one whose stamp says so, else the one that
+ * bears the name; NULL if there is none. */
+const struct cb_domain *cb_diff_match(const struct cb_domains *domains, const char *name);
+
+/* Whether the running machine differs from its definition: what was staged acts at the next start.
+ */
+bool cb_diff_pending_restart(const struct cb_domain *domain);
+
+/* How one VM gets to what the manifest says. */
+void cb_diff_vm(struct cb_arena *arena, const struct cb_vm *vm, const struct cb_domains *domains,
+		const struct cb_diff_context *context, struct cb_change *out);
+
+/* How the VM of this name goes away. `vm` may be NULL: it is not in a manifest. */
+void cb_diff_absent(struct cb_arena *arena, const char *name, const struct cb_vm *vm,
+		    const struct cb_domains *domains, const struct cb_diff_context *context,
+		    struct cb_change *out);
+
+#endif

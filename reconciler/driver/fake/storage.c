@@ -1,0 +1,387 @@
+#include "reconciler/driver/fake/fake_internal.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "reconciler/base/digest.h"
+
+static const uint64_t pool_capacity = (uint64_t)100 << 30;
+
+/* Finding. ------------------------------------------------------------------------------------- */
+
+static int open_pool(struct cb_driver *driver, const char *name, json_t **state, json_t **out,
+		     struct cb_error *err)
+{
+	int r = cb_fake_load(driver, state, err);
+
+	if (r < 0)
+		return r;
+	*out = json_object_get(cb_fake_object(*state, "pools"), name);
+	if (!*out)
+		return cb_error_set(err, CB_E_NOT_FOUND, "there is no pool '%s'", name);
+	return 0;
+}
+
+/* A pool whose volumes are asked for: anything but an answer says nothing about them. */
+static int open_active(struct cb_driver *driver, const char *name, json_t **state, json_t **out,
+		       struct cb_error *err)
+{
+	int r = open_pool(driver, name, state, out, err);
+
+	if (r == -CB_E_NOT_FOUND)
+		return cb_error_set(err, CB_E_FAILED, "there is no pool '%s'", name);
+	if (r == 0 && !cb_fake_flag(*out, "active"))
+		return cb_error_set(err, CB_E_FAILED, "pool '%s' is not active", name);
+	return r;
+}
+
+/* The files in the pool's directory, known to it or not. */
+static json_t *files_of(json_t *state, const json_t *pool)
+{
+	return cb_fake_object(cb_fake_object(state, "directories"),
+			      json_string_value(json_object_get(pool, "path")));
+}
+
+static int open_volume(struct cb_driver *driver, const char *pool_name, const char *name,
+		       json_t **state, json_t **pool, json_t **out, struct cb_error *err)
+{
+	int r = open_active(driver, pool_name, state, pool, err);
+
+	if (r < 0)
+		return r;
+	*out = json_object_get(files_of(*state, *pool), name);
+	if (!cb_fake_flag(json_object_get(*pool, "known"), name))
+		return cb_error_set(err, CB_E_NOT_FOUND, "there is no volume '%s' in pool '%s'",
+				    name, pool_name);
+	if (!*out)
+		return cb_error_set(err, CB_E_FAILED, "the file of volume '%s' is gone", name);
+	return 0;
+}
+
+bool cb_fake_has_file(json_t *state, const char *path)
+{
+	const char *slash = strrchr(path, '/'), *name;
+	json_t *pool;
+
+	json_object_foreach(cb_fake_object(state, "pools"), name, pool)
+	{
+		const char *directory = json_string_value(json_object_get(pool, "path"));
+
+		if (slash && strlen(directory) == (size_t)(slash - path) &&
+		    strncmp(directory, path, (size_t)(slash - path)) == 0)
+			return json_object_get(files_of(state, pool), slash + 1) != NULL;
+	}
+	return true;
+}
+
+/* Pools. --------------------------------------------------------------------------------------- */
+
+int cb_fake_pool(struct cb_driver *driver, struct cb_arena *arena, const char *name,
+		 struct cb_pool *out, struct cb_error *err)
+{
+	json_auto_t *state = NULL;
+	uint64_t used = 0;
+	const char *file_name;
+	json_t *pool, *file;
+	int r = open_pool(driver, name, &state, &pool, err);
+
+	if (r < 0)
+		return r;
+	json_object_foreach(files_of(state, pool), file_name, file) used +=
+		cb_fake_number(file, "written");
+	*out = (struct cb_pool){
+		.name = cb_arena_strdup(arena, name),
+		.type = "dir",
+		.path = cb_fake_text(arena, pool, "path"),
+		.active = cb_fake_flag(pool, "active"),
+		.autostart = cb_fake_flag(pool, "autostart"),
+	};
+	if (out->active) {
+		out->capacity = json_object_get(pool, "capacity") ? cb_fake_number(pool, "capacity")
+								  : pool_capacity;
+		out->available = used < out->capacity ? out->capacity - used : 0;
+	}
+	return 0;
+}
+
+int cb_fake_pool_define(struct cb_driver *driver, const char *name, const char *path,
+			struct cb_error *err)
+{
+	json_auto_t *state = NULL;
+	const char *other;
+	json_t *pools, *pool;
+	int r = cb_fake_load(driver, &state, err);
+
+	if (r < 0)
+		return r;
+	pools = cb_fake_object(state, "pools");
+	if (json_object_get(pools, name))
+		return cb_error_set(err, CB_E_EXISTS, "there is a pool '%s' already", name);
+	json_object_foreach(pools, other, pool)
+	{
+		if (strcmp(json_string_value(json_object_get(pool, "path")), path) == 0)
+			return cb_error_set(err, CB_E_FAILED, "pool '%s' is at '%s' already", other,
+					    path);
+	}
+	pool = cb_fake_object(pools, name);
+	cb_fake_put(pool, "path", json_string(path));
+	cb_fake_put(pool, "active", json_false());
+	cb_fake_put(pool, "autostart", json_false());
+	return cb_fake_save(driver, state, err);
+}
+
+static void refresh(json_t *state, json_t *pool)
+{
+	json_t *known = json_object(), *file;
+	const char *name;
+
+	json_object_foreach(files_of(state, pool), name, file)
+		cb_fake_put(known, name, json_true());
+	cb_fake_put(pool, "known", known);
+}
+
+int cb_fake_pool_start(struct cb_driver *driver, const char *name, struct cb_error *err)
+{
+	json_auto_t *state = NULL;
+	json_t *pool;
+	int r = open_pool(driver, name, &state, &pool, err);
+
+	if (r < 0 || cb_fake_flag(pool, "active"))
+		return r;
+	cb_fake_put(pool, "active", json_true());
+	refresh(state, pool);
+	return cb_fake_save(driver, state, err);
+}
+
+int cb_fake_pool_autostart(struct cb_driver *driver, const char *name, bool on,
+			   struct cb_error *err)
+{
+	json_auto_t *state = NULL;
+	json_t *pool;
+	int r = open_pool(driver, name, &state, &pool, err);
+
+	if (r < 0)
+		return r;
+	cb_fake_put(pool, "autostart", json_boolean(on));
+	return cb_fake_save(driver, state, err);
+}
+
+int cb_fake_pool_undefine(struct cb_driver *driver, const char *name, struct cb_error *err)
+{
+	json_auto_t *state = NULL;
+	json_t *pool;
+	int r = open_pool(driver, name, &state, &pool, err);
+
+	if (r < 0)
+		return r;
+	(void)json_object_del(cb_fake_object(state, "pools"), name);
+	return cb_fake_save(driver, state, err);
+}
+
+int cb_fake_pool_refresh(struct cb_driver *driver, const char *name, struct cb_error *err)
+{
+	json_auto_t *state = NULL;
+	json_t *pool;
+	int r = open_pool(driver, name, &state, &pool, err);
+
+	if (r < 0)
+		return r;
+	if (!cb_fake_flag(pool, "active"))
+		return cb_error_set(err, CB_E_FAILED, "pool '%s' is not active", name);
+	refresh(state, pool);
+	return cb_fake_save(driver, state, err);
+}
+
+/* Volumes. ------------------------------------------------------------------------------------- */
+
+static struct cb_volume read_volume(struct cb_arena *arena, const char *pool_name,
+				    const json_t *pool, const char *name, const json_t *file)
+{
+	return (struct cb_volume){
+		.pool = cb_arena_strdup(arena, pool_name),
+		.name = cb_arena_strdup(arena, name),
+		.path = cb_arena_printf(arena, "%s/%s",
+					json_string_value(json_object_get(pool, "path")), name),
+		.format = cb_fake_text(arena, file, "format"),
+		.backing = cb_fake_text(arena, file, "backing"),
+		.backing_format = cb_fake_text(arena, file, "backing_format"),
+		.capacity = cb_fake_number(file, "capacity"),
+		.allocation = cb_fake_number(file, "written"),
+	};
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct cb_volume *left = a, *right = b;
+
+	return strcmp(left->name, right->name);
+}
+
+int cb_fake_volumes(struct cb_driver *driver, struct cb_arena *arena, const char *pool_name,
+		    struct cb_volumes *out, struct cb_error *err)
+{
+	json_auto_t *state = NULL;
+	const char *name;
+	json_t *pool, *known;
+	int r = open_active(driver, pool_name, &state, &pool, err);
+
+	*out = (struct cb_volumes){0};
+	if (r < 0)
+		return r;
+	json_object_foreach(cb_fake_object(pool, "known"), name, known)
+		cb_vec_push(arena, out, read_volume(arena, pool_name, pool, name, NULL));
+	if (out->len > 0)
+		qsort(out->items, out->len, sizeof(*out->items), by_name);
+	return 0;
+}
+
+int cb_fake_volume(struct cb_driver *driver, struct cb_arena *arena, const char *pool_name,
+		   const char *name, struct cb_volume *out, struct cb_error *err)
+{
+	json_auto_t *state = NULL;
+	json_t *pool, *file;
+	int r = open_volume(driver, pool_name, name, &state, &pool, &file, err);
+
+	if (r < 0)
+		return r;
+	*out = read_volume(arena, pool_name, pool, name, file);
+	return 0;
+}
+
+int cb_fake_volume_create(struct cb_driver *driver, const struct cb_volume_new *spec,
+			  struct cb_error *err)
+{
+	json_auto_t *state = NULL;
+	json_t *pool, *files, *file;
+	int r = open_active(driver, spec->pool, &state, &pool, err);
+
+	if (r < 0)
+		return r;
+	files = files_of(state, pool);
+	if (json_object_get(files, spec->name))
+		return cb_error_set(err, CB_E_EXISTS, "there is a volume '%s' in pool '%s' already",
+				    spec->name, spec->pool);
+	if (spec->backing && !cb_fake_has_file(state, spec->backing))
+		return cb_error_set(err, CB_E_FAILED, "backing file '%s' does not exist",
+				    spec->backing);
+	file = cb_fake_object(files, spec->name);
+	cb_fake_put(file, "format", json_string(spec->format));
+	cb_fake_put(file, "capacity", json_integer((json_int_t)spec->capacity));
+	cb_fake_put(file, "written", json_integer(0));
+	if (spec->backing) {
+		cb_fake_put(file, "backing", json_string(spec->backing));
+		cb_fake_put(file, "backing_format",
+			    json_string(spec->backing_format ? spec->backing_format : "raw"));
+	}
+	/* The host looks at the directory before it makes a file. */
+	refresh(state, pool);
+	return cb_fake_save(driver, state, err);
+}
+
+/* What a host finds out about an image when it looks at its first bytes. */
+static void probe(json_t *file, const unsigned char head[32])
+{
+	uint64_t capacity = 0;
+
+	if (memcmp(head, "QFI\xfb", 4) != 0)
+		return;
+	for (size_t i = 24; i < 32; i++)
+		capacity = capacity << 8 | head[i];
+	cb_fake_put(file, "format", json_string("qcow2"));
+	cb_fake_put(file, "capacity", json_integer((json_int_t)(capacity & INT64_MAX)));
+}
+
+/* Takes all that the source gives; what came before a failure stays, as it would on a disk. */
+static int take(json_t *file, const struct cb_upload *upload, struct cb_error *err)
+{
+	unsigned char buffer[64 * 1024], head[32] = {0};
+	struct cb_digest *digest = cb_digest_new();
+	char text[CB_SHA256_HEX];
+	uint64_t done = 0;
+	int n;
+
+	while ((n = upload->read(upload->ctx, buffer, sizeof(buffer), err)) > 0) {
+		if (done < sizeof(head)) {
+			size_t room = sizeof(head) - (size_t)done;
+
+			memcpy(head + done, buffer, (size_t)n < room ? (size_t)n : room);
+		}
+		cb_digest_add(digest, buffer, (size_t)n);
+		done += (uint64_t)n;
+		if (upload->progress)
+			upload->progress(upload->ctx, done);
+	}
+	cb_digest_finish(digest, text);
+	cb_fake_put(file, "digest", json_string(text));
+	cb_fake_put(file, "written", json_integer((json_int_t)done));
+	probe(file, head);
+	if (n < 0)
+		return n;
+	if (done != upload->size)
+		return cb_error_set(err, CB_E_IO,
+				    "the source has %" PRIu64 " bytes where %" PRIu64
+				    " were expected",
+				    done, upload->size);
+	return 0;
+}
+
+int cb_fake_volume_write(struct cb_driver *driver, const char *pool_name, const char *name,
+			 const struct cb_upload *upload, struct cb_error *err)
+{
+	cb_auto_error struct cb_error second = {0};
+	json_auto_t *state = NULL;
+	json_t *pool, *file;
+	int r = open_volume(driver, pool_name, name, &state, &pool, &file, err), saved;
+
+	if (r < 0)
+		return r;
+	r = take(file, upload, err);
+	saved = cb_fake_save(driver, state, &second);
+	if (r == 0 && saved < 0)
+		return cb_error_move(err, &second);
+	return r < 0 ? cb_error_wrap(err, "writing volume '%s'", name) : 0;
+}
+
+/* Only digests are kept. The digest of another part than was written is some other text, always
+ * the same for the same content. */
+int cb_fake_volume_digest(struct cb_driver *driver, const char *pool_name, const char *name,
+			  uint64_t size, char *out, struct cb_error *err)
+{
+	cb_auto_str struct cb_str text = {0};
+	json_auto_t *state = NULL;
+	json_t *pool, *file;
+	uint64_t written, capacity;
+	int r = open_volume(driver, pool_name, name, &state, &pool, &file, err);
+
+	if (r < 0)
+		return r;
+	written = cb_fake_number(file, "written");
+	capacity = cb_fake_number(file, "capacity");
+	if (size > written && size > capacity)
+		return cb_error_set(err, CB_E_CONFLICT, "volume '%s' is shorter", name);
+	if (size == written && size > 0) {
+		(void)memcpy(out, json_string_value(json_object_get(file, "digest")),
+			     CB_SHA256_HEX);
+		return 0;
+	}
+	if (size > 0)
+		cb_str_printf(&text, "%" PRIu64 " of %s", size,
+			      written ? json_string_value(json_object_get(file, "digest")) : "0");
+	cb_digest_of(cb_str_text(&text), text.len, out);
+	return 0;
+}
+
+int cb_fake_volume_delete(struct cb_driver *driver, const char *pool_name, const char *name,
+			  struct cb_error *err)
+{
+	json_auto_t *state = NULL;
+	json_t *pool, *file;
+	int r = open_volume(driver, pool_name, name, &state, &pool, &file, err);
+
+	if (r < 0)
+		return r;
+	(void)json_object_del(files_of(state, pool), name);
+	(void)json_object_del(json_object_get(pool, "known"), name);
+	return cb_fake_save(driver, state, err);
+}

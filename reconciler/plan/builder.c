@@ -1,0 +1,311 @@
+#include "reconciler/plan/plan_internal.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "reconciler/base/digest.h"
+#include "reconciler/base/error.h"
+#include "reconciler/base/str.h"
+
+static const struct cb_origin derived = {CB_FROM_DEFAULT, NULL, 0, 0};
+
+struct cb_step *cb_builder_step(struct cb_builder *builder, enum cb_step_kind kind,
+				const char *target)
+{
+	struct cb_step step = {
+		.n = (unsigned)builder->transaction.steps.len + 1,
+		.kind = kind,
+		.target = target,
+		.reversible = cb_step_reversible(kind),
+	};
+
+	cb_vec_push(builder->arena, &builder->transaction.steps, step);
+	return &builder->transaction.steps.items[builder->transaction.steps.len - 1];
+}
+
+void cb_builder_arg(struct cb_builder *builder, struct cb_step *step, const char *name,
+		    struct cb_value value)
+{
+	cb_spec_set(builder->arena, &step->args, name, value, derived);
+}
+
+void cb_builder_set(struct cb_builder *builder, struct cb_step *step, const char *path,
+		    struct cb_value value)
+{
+	cb_spec_set(builder->arena, &step->set, path, value, derived);
+}
+
+void cb_builder_problem(struct cb_builder *builder, enum cb_severity severity, const char *check,
+			const char *message, const char *fix)
+{
+	const struct cb_change *change = builder->change;
+	struct cb_problem problem = {
+		.severity = severity,
+		.check = check,
+		.target = change->name,
+		.message = message,
+		.fix = fix,
+	};
+
+	if (change->vm)
+		problem.origin = change->vm->origin;
+	cb_vec_push(builder->arena, &builder->plan->problems, problem);
+}
+
+struct cb_stamp *cb_builder_stamp(struct cb_builder *builder, const char *uuid)
+{
+	const struct cb_change *change = builder->change;
+	struct cb_stamp *stamp = cb_arena_new(builder->arena, struct cb_stamp);
+
+	*stamp = (struct cb_stamp){
+		.version = CB_STAMP_VERSION,
+		.owner = builder->input->owner,
+		.name = change->name,
+		.source = change->vm->source,
+		.uuid = uuid,
+		.controller = builder->input->controller,
+		.transaction = builder->transaction.id,
+		.generation = 1,
+		.applied = change->applied,
+	};
+	if (change->domain) {
+		stamp->generation = change->domain->stamp->generation + 1;
+		cb_vec_each (const struct cb_stamp_volume, volume, &change->domain->stamp->volumes)
+			cb_vec_push(builder->arena, &stamp->volumes, *volume);
+	}
+	return stamp;
+}
+
+const struct cb_image *cb_builder_image(const struct cb_builder *builder, const char *role)
+{
+	cb_vec_each (const struct cb_image, image, builder->input->images) {
+		if (strcmp(image->vm, builder->change->name) == 0 && strcmp(image->role, role) == 0)
+			return image;
+	}
+	return NULL;
+}
+
+const char *cb_builder_pool(struct cb_builder *builder, const char *name)
+{
+	const struct cb_plan_pool *pool = NULL;
+	const char *path = CB_DEFAULT_POOL_PATH;
+	struct cb_step *step;
+
+	cb_vec_each (const struct cb_plan_pool, candidate, builder->input->pools) {
+		if (strcmp(candidate->name, name) == 0)
+			pool = candidate;
+	}
+	CB_ASSERT(pool);
+	if (!pool->exists && strcmp(name, "default") != 0) {
+		cb_builder_problem(builder, CB_PROBLEM, "pool.missing",
+				   cb_arena_printf(builder->arena, "there is no pool '%s'", name),
+				   "make it, or leave `pool` out for the pool 'default'");
+		return NULL;
+	}
+	if (pool->exists) {
+		if (strcmp(pool->pool.type, "dir") != 0) {
+			cb_builder_problem(builder, CB_PROBLEM, "pool.type",
+					   cb_arena_printf(builder->arena,
+							   "pool '%s' is of type '%s'; only "
+							   "directories are supported",
+							   name, pool->pool.type),
+					   "name a pool of type 'dir'");
+			return NULL;
+		}
+		path = pool->pool.path;
+		if (pool->pool.active)
+			return path;
+	}
+	step = cb_builder_step(builder, CB_STEP_KIND_POOL_ENSURE, name);
+	cb_builder_arg(builder, step, "pool", cb_string(name));
+	cb_builder_arg(builder, step, "path", cb_string(path));
+	cb_builder_arg(builder, step, "define", cb_bool(!pool->exists));
+	return path;
+}
+
+/* "images/Debian 12.qcow2" becomes "Debian-12": the readable part of a volume's name. */
+static const char *stem(struct cb_arena *arena, const char *file)
+{
+	const char *base = strrchr(file, '/');
+	char *name = cb_arena_strdup(arena, base ? base + 1 : file);
+	char *dot = strrchr(name, '.');
+	size_t len;
+
+	if (dot && dot != name)
+		*dot = '\0';
+	len = strlen(name);
+	if (len > 40)
+		name[40] = '\0';
+	for (char *c = name; *c; c++) {
+		bool plain = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
+			     (*c >= '0' && *c <= '9') || *c == '-' || *c == '_' ||
+			     (*c == '.' && c != name);
+
+		if (!plain)
+			*c = '-';
+	}
+	return name;
+}
+
+/* An upload of the same bytes by an earlier transaction of this plan serves this one too, which
+ * then has to wait for it. */
+static bool imported_before(struct cb_builder *builder, const char *digest, const char *pool,
+			    struct cb_stamp_volume *volume)
+{
+	cb_vec_each (const struct cb_transaction, earlier, &builder->plan->transactions) {
+		cb_vec_each (const struct cb_step, step, &earlier->steps) {
+			if (step->kind != CB_STEP_KIND_IMAGE_IMPORT ||
+			    strcmp(cb_spec_string(&step->args, "digest"), digest) != 0 ||
+			    strcmp(cb_spec_string(&step->args, "pool"), pool) != 0)
+				continue;
+			volume->name = cb_spec_string(&step->args, "volume");
+			volume->path = cb_spec_string(&step->args, "path");
+			cb_vec_push(builder->arena, &builder->transaction.after, earlier->id);
+			return true;
+		}
+	}
+	return false;
+}
+
+const char *cb_builder_import(struct cb_builder *builder, const struct cb_image *image,
+			      const char *pool, const char *pool_path, struct cb_stamp *stamp)
+{
+	struct cb_arena *a = builder->arena;
+	struct cb_stamp_volume volume = {
+		.role = image->role, .pool = pool, .deletion = CB_SHARED, .digest = image->digest};
+	struct cb_step *step;
+
+	if (image->volume && !image->ours) {
+		/* Listed, so that the path stays known as this field's; never deleted. */
+		volume.deletion = CB_RETAIN;
+		volume.name = image->volume;
+		volume.path = image->path;
+		cb_vec_push(a, &stamp->volumes, volume);
+		return image->path;
+	}
+	cb_builder_lock_image(builder, image->digest);
+	if (image->volume) {
+		volume.name = image->volume;
+		volume.path = image->path;
+		cb_vec_push(a, &stamp->volumes, volume);
+		return image->path;
+	}
+	if (imported_before(builder, image->digest, pool, &volume)) {
+		cb_vec_push(a, &stamp->volumes, volume);
+		return volume.path;
+	}
+	volume.name = cb_arena_printf(a, "%s-%.12s-%s.%s", stem(a, image->file), image->digest,
+				      builder->suffix, image->format);
+	volume.path = cb_arena_printf(a, "%s/%s", pool_path, volume.name);
+	step = cb_builder_step(builder, CB_STEP_KIND_IMAGE_IMPORT, volume.name);
+	cb_builder_arg(builder, step, "pool", cb_string(pool));
+	cb_builder_arg(builder, step, "volume", cb_string(volume.name));
+	cb_builder_arg(builder, step, "path", cb_string(volume.path));
+	cb_builder_arg(builder, step, "file", cb_string(image->file));
+	cb_builder_arg(builder, step, "digest", cb_string(image->digest));
+	cb_builder_arg(builder, step, "size", cb_int((int64_t)image->size));
+	cb_vec_push(a, &stamp->volumes, volume);
+	return volume.path;
+}
+
+static bool domain_refers(const struct cb_domain *domain, const char *path)
+{
+	cb_vec_each (const char *const, file, &domain->files) {
+		if (strcmp(*file, path) == 0)
+			return true;
+	}
+	/* A copied stamp lists what is another's. */
+	if (domain->stamp && strcmp(domain->stamp->uuid, domain->uuid) == 0) {
+		cb_vec_each (const struct cb_stamp_volume, volume, &domain->stamp->volumes) {
+			if (strcmp(volume->path, path) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Whether a transaction before this one takes the domain away. */
+static bool goes_before(const struct cb_builder *builder, const struct cb_domain *domain)
+{
+	const struct cb_change *change = builder->input->changes->items;
+
+	for (; change != builder->change; change++) {
+		if (change->domain == domain && change->action == CB_ACTION_DELETE)
+			return true;
+	}
+	return false;
+}
+
+bool cb_builder_referenced(const struct cb_builder *builder, const char *path,
+			   const struct cb_domain *but)
+{
+	/* Another VM of this plan is about to use it. */
+	cb_vec_each (const struct cb_image, image, builder->input->images) {
+		if (image->path && strcmp(image->path, path) == 0)
+			return true;
+	}
+	cb_vec_each (const struct cb_domain, domain, builder->input->domains) {
+		if (domain != but && domain_refers(domain, path) && !goes_before(builder, domain))
+			return true;
+	}
+	return false;
+}
+
+/* MACs follow from the domain's UUID and the NIC's name, in QEMU's range 52:54:00. */
+static const char *mac_of(struct cb_arena *arena, const char *uuid, const char *nic)
+{
+	const char *seed = cb_arena_printf(arena, "%s/%s", uuid, nic);
+	char hex[CB_SHA256_HEX];
+
+	cb_digest_of(seed, strlen(seed), hex);
+	return cb_arena_printf(arena, "52:54:00:%.2s:%.2s:%.2s", hex, hex + 2, hex + 4);
+}
+
+void cb_builder_set_mac(struct cb_builder *builder, struct cb_spec *set)
+{
+	const char *mode = cb_spec_string(set, "network_mode");
+
+	if (mode && strcmp(mode, "none") != 0)
+		cb_spec_set(builder->arena, set, "nics[nic0].mac",
+			    cb_string(mac_of(builder->arena, builder->transaction.uuid, "nic0")),
+			    derived);
+}
+
+void cb_builder_check_host(struct cb_builder *builder)
+{
+	const struct cb_host *host = builder->input->host;
+	const struct cb_spec *applied = &builder->change->applied;
+	const char *accel = cb_spec_string(applied, "accel");
+	int64_t ram = cb_spec_int(applied, "ram_mb", 0);
+
+	if (accel && strcmp(accel, "kvm") == 0 && !host->kvm)
+		cb_builder_problem(builder, CB_PROBLEM, "host.kvm", "this host has no KVM",
+				   "say `accel: auto` or `accel: tcg`, or enable virtualisation");
+	if (host->memory_mb && (uint64_t)ram > host->memory_mb)
+		cb_builder_problem(builder, CB_PROBLEM, "host.memory",
+				   cb_arena_printf(builder->arena,
+						   "%lld MiB of memory are wanted, the host has "
+						   "%llu MiB",
+						   (long long)ram,
+						   (unsigned long long)host->memory_mb),
+				   "lower ram_mb");
+}
+
+void cb_builder_lock_image(struct cb_builder *builder, const char *digest)
+{
+	const char *lock =
+		cb_arena_printf(builder->arena, "image %s of %s", digest, builder->transaction.uri);
+
+	cb_vec_push(builder->arena, &builder->transaction.locks, lock);
+}
+
+void cb_builder_shutdown(struct cb_builder *builder)
+{
+	struct cb_step *step =
+		cb_builder_step(builder, CB_STEP_KIND_DOMAIN_SHUTDOWN, builder->change->name);
+
+	cb_builder_arg(builder, step, "uuid", cb_string(builder->transaction.uuid));
+	cb_builder_arg(builder, step, "timeout", cb_int(builder->input->shutdown_timeout));
+	cb_builder_arg(builder, step, "force",
+		       cb_bool((builder->input->flags & CB_PLAN_FORCE_OFF) != 0));
+}

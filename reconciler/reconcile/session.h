@@ -1,0 +1,122 @@
+/*
+ * session.h: the pipeline, wired once: observe, diff, resolve, plan, lock, apply, verify, recover.
+ *
+ *	cb_session_open(&config, &session, err)
+ *	cb_session_settle(session, ...)          finish what crashed runs left
+ *	cb_session_plan(session, &request, &plan, err)
+ *	cb_session_apply(session, &request, &plan, results, err)
+ *	cb_session_close(session)
+ *
+ * A session talks to one host. Plans and results live in the caller's arena.
+ */
+#ifndef CB_RECONCILE_SESSION_H
+#define CB_RECONCILE_SESSION_H
+
+#include "reconciler/apply/apply.h"
+#include "reconciler/diff/diff.h"
+#include "reconciler/observe/observe.h"
+#include "reconciler/plan/plan.h"
+
+struct cb_session_config {
+	const char *uri; /* NULL: libvirt's default */
+	const char *state_dir;
+	const char *version; /* of the program, for the journal */
+	unsigned lock_timeout_ms;
+	unsigned reopen_timeout_ms; /* how long a vanished libvirt is waited for */
+	unsigned settle_ms;         /* see cb_apply_context */
+	struct cb_progress progress;
+	void (*event)(void *ctx, enum cb_event event, const struct cb_transaction *transaction,
+		      const struct cb_step *step, const char *text);
+	void *event_ctx;
+	/* How a host is opened: cb_libvirt_open, or a test's. */
+	int (*open)(const char *uri, struct cb_driver **out, struct cb_error *err);
+	/* Where ids come from; NULL: the kernel's random bytes and the clock. */
+	void (*random)(void *out, size_t len);
+	int64_t (*now)(void);
+};
+
+struct cb_session;
+
+CB_CHECKED int cb_session_open(const struct cb_session_config *config, struct cb_session **out,
+			       struct cb_error *err);
+
+/* NULL is fine. */
+void cb_session_close(struct cb_session *session);
+
+/* What is asked for. */
+struct cb_request {
+	const struct cb_desired *desired; /* owner, and the VMs of the manifests */
+	const char *const *names;         /* only these VMs; none: all of `desired` */
+	size_t n_names;
+	bool destroy; /* they shall go away; names need not be in a manifest then */
+	bool take_over;
+	bool replan;               /* a plan that the host overtook may be replaced by one alike */
+	unsigned flags;            /* enum cb_plan_flags */
+	unsigned shutdown_timeout; /* seconds */
+};
+
+/* Reads the host, changes nothing. The plan carries its problems; a plan with problems of severity
+ * CB_PROBLEM must not be applied. `changes` and `observed` get what it rests on. */
+struct cb_planned {
+	struct cb_observed observed;
+	struct cb_changes changes;
+	struct cb_plan plan;
+};
+
+CB_CHECKED int cb_session_plan(struct cb_session *session, const struct cb_request *request,
+			       struct cb_arena *arena, struct cb_planned *out,
+			       struct cb_error *err);
+
+/* How one transaction ended. */
+struct cb_result {
+	const char *id, *name;
+	enum cb_outcome outcome;
+	enum cb_code code; /* 0 when committed and verified */
+	const char *message, *hint;
+};
+
+struct cb_results {
+	struct cb_result *items;
+	size_t len, cap;
+};
+
+/* Takes the locks, plans again, and refuses (CB_E_CONFLICT) if that is not the plan that was shown,
+ * unless the request allows another of the same kind, size and risk, which then stands in `plan`.
+ * Runs every transaction and verifies it. An error means that nothing was begun; else see
+ * `results`. */
+CB_CHECKED int cb_session_apply(struct cb_session *session, const struct cb_request *request,
+				struct cb_planned *plan, struct cb_arena *arena,
+				struct cb_results *results, struct cb_error *err);
+
+/* An unfinished transaction as `recover --list` shows it. */
+struct cb_unfinished {
+	const char *id, *uri, *name, *action, *begun;
+	bool here;          /* of the host that is open */
+	const char *holder; /* NULL, or: a run that is alive has it; who */
+	unsigned done, steps;
+	bool going_back;
+};
+
+struct cb_unfinished_list {
+	struct cb_unfinished *items;
+	size_t len, cap;
+};
+
+/* Needs no host: `session` may be NULL, then `here` is false. */
+CB_CHECKED int cb_session_unfinished(const struct cb_session *session, const char *state_dir,
+				     struct cb_arena *arena, struct cb_unfinished_list *out,
+				     struct cb_error *err);
+
+/* Settles unfinished transactions of this host whose owners are gone: all (id NULL) or one. Those
+ * that a living run holds are left alone (with an id: CB_E_BUSY). `results` gets what was settled
+ * or could not be; an error means that not even the journals could be read. */
+CB_CHECKED int cb_session_settle(struct cb_session *session, const char *id,
+				 enum cb_recovery recovery, struct cb_arena *arena,
+				 struct cb_results *results, struct cb_error *err);
+
+/* For status: the host and how each VM of the request differs. */
+CB_CHECKED int cb_session_compare(struct cb_session *session, const struct cb_request *request,
+				  struct cb_arena *arena, struct cb_observed *observed,
+				  struct cb_changes *changes, struct cb_error *err);
+
+#endif

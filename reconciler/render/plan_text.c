@@ -1,0 +1,258 @@
+#include <string.h>
+
+#include "reconciler/model/field.h"
+#include "reconciler/render/colour.h"
+#include "reconciler/render/render.h"
+
+enum { FIELD_COLUMN = 20, VALUE_COLUMN = 50 };
+
+void cb_render_origin(struct cb_str *out, const struct cb_origin *origin)
+{
+	if (origin->from == CB_FROM_MANIFEST && origin->file)
+		cb_str_printf(out, "%s:%u", origin->file, origin->line);
+	else
+		cb_str_add(out, "default");
+}
+
+void cb_render_problems(struct cb_str *out, const struct cb_problems *problems,
+			enum cb_colour colour)
+{
+	cb_vec_each (const struct cb_problem, problem, problems) {
+		bool bad = problem->severity == CB_PROBLEM;
+
+		if (problem->origin.file)
+			cb_str_printf(out, "%s:%u:%u: ", problem->origin.file, problem->origin.line,
+				      problem->origin.column);
+		cb_tint(out, colour, bad ? CB_TINT_REMOVE : CB_TINT_CHANGE,
+			bad ? "error: " : "warning: ");
+		if (problem->target && problem->target[0])
+			cb_str_printf(out, "vm '%s': ", problem->target);
+		cb_str_add(out, problem->message);
+		if (problem->fix && problem->fix[0])
+			cb_str_printf(out, "; %s", problem->fix);
+		cb_str_add(out, "\n");
+	}
+}
+
+static void value_text(struct cb_str *out, const char *path, const struct cb_value *value)
+{
+	cb_auto_arena struct cb_arena arena = {0};
+	const struct cb_field *field = cb_field_find(CB_SCOPE_VM, path);
+	const char *text = cb_value_text(&arena, value);
+
+	if (value->kind == CB_NONE || !text[0])
+		cb_str_add(out, "(none)");
+	else if (value->kind == CB_STRING && strpbrk(text, " \n\t"))
+		cb_str_printf(out, "\"%.60s%s\"", text, strlen(text) > 60 ? "..." : "");
+	else
+		cb_str_add(out, text);
+	if (field && field->unit[0] && value->kind == CB_INT)
+		cb_str_printf(out, " %s", field->unit);
+}
+
+static void field_note(struct cb_str *out, const struct cb_field_change *field)
+{
+	if (field->decision == CB_CASE_RECORD)
+		cb_str_add(out, "recorded only; the vm is so already");
+	else if (field->decision == CB_CASE_START || field->decision == CB_CASE_STOP)
+		return;
+	else if (field->decision == CB_CASE_PENDING_RESTART)
+		cb_str_add(out, "for what is staged");
+	else if (field->staged)
+		cb_str_add(out, "at the next start");
+	else if (field->cost == CB_COST_LIVE)
+		cb_str_add(out, "live");
+	if (field->decision == CB_CASE_DRIFT)
+		cb_str_add(out, " (was changed outside clonebox)");
+	else if (field->decision == CB_CASE_CHANGED_AND_DRIFT)
+		cb_str_add(out, " (was also changed outside clonebox)");
+	else if (field->decision == CB_CASE_REMOVED)
+		cb_str_add(out, " (not in the manifest any more)");
+}
+
+static void render_field(struct cb_str *out, const struct cb_field_change *field,
+			 enum cb_action action, enum cb_colour colour)
+{
+	cb_auto_str struct cb_str origin = {0};
+	size_t start = out->len;
+
+	cb_str_printf(out, "      %s", field->path);
+	cb_pad(out, start, FIELD_COLUMN + 4);
+	if (action != CB_ACTION_CREATE && field->decision != CB_CASE_RECORD) {
+		value_text(out, field->path, &field->old);
+		cb_str_add(out, " -> ");
+	}
+	value_text(out, field->path, &field->new);
+	cb_pad(out, start, VALUE_COLUMN);
+	if (action != CB_ACTION_CREATE) {
+		field_note(out, field);
+		cb_str_add(out, " ");
+	}
+	cb_render_origin(&origin, &field->origin);
+	cb_tint(out, colour, CB_TINT_DIM, origin.text);
+	cb_str_add(out, "\n");
+}
+
+void cb_render_step(struct cb_str *out, const struct cb_step *step)
+{
+	const struct cb_spec *args = &step->args;
+
+	cb_str_printf(out, "%s '%s'", cb_step_verb(step->kind), step->target);
+	switch (step->kind) {
+	case CB_STEP_KIND_IMAGE_IMPORT:
+		cb_str_add(out, " (");
+		cb_str_size(out, (uint64_t)cb_spec_int(args, "size", 0));
+		cb_str_printf(out, ") into pool '%s'", cb_spec_string(args, "pool"));
+		break;
+	case CB_STEP_KIND_VOLUME_CREATE:
+		cb_str_add(out, " (");
+		cb_str_size(out, (uint64_t)cb_spec_int(args, "capacity", 0));
+		cb_str_printf(out, "%s) in pool '%s'",
+			      cb_spec_string(args, "backing") ? ", on the base image" : "",
+			      cb_spec_string(args, "pool"));
+		break;
+	case CB_STEP_KIND_VOLUME_DELETE:
+		cb_str_printf(out, " from pool '%s'%s", cb_spec_string(args, "pool"),
+			      cb_spec_bool(args, "data", false) ? ": DATA LOSS" : "");
+		break;
+	case CB_STEP_KIND_DOMAIN_AUTOSTART:
+		cb_str_add(out, cb_spec_bool(args, "on", false) ? " to on" : " to off");
+		break;
+	case CB_STEP_KIND_DOMAIN_LIVE:
+		cb_str_printf(out, ": %s", cb_spec_string(args, "path"));
+		break;
+	case CB_STEP_KIND_DOMAIN_SHUTDOWN:
+		cb_str_printf(out, " (within %lld s%s)", (long long)cb_spec_int(args, "timeout", 0),
+			      cb_spec_bool(args, "force", false) ? ", then pull the plug" : "");
+		break;
+	case CB_STEP_KIND_POOL_ENSURE:
+	case CB_STEP_KIND_DOMAIN_DEFINE:
+	case CB_STEP_KIND_DOMAIN_UPDATE:
+	case CB_STEP_KIND_DOMAIN_UNDEFINE:
+	case CB_STEP_KIND_DOMAIN_START:
+		break;
+	}
+}
+
+/* A plan with errors is not carried out: its steps would only mislead. */
+static bool has_error(const struct cb_problems *problems, const char *name)
+{
+	cb_vec_each (const struct cb_problem, problem, problems) {
+		if (problem->severity == CB_PROBLEM && strcmp(problem->target, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void render_steps(struct cb_str *out, const struct cb_transaction *transaction,
+			 enum cb_colour colour)
+{
+	cb_str_add(out, "    steps\n");
+	cb_vec_each (const struct cb_step, step, &transaction->steps) {
+		if (step->n == transaction->point_of_no_return && step->n > 1)
+			cb_tint(out, colour, CB_TINT_DIM,
+				"      -- point of no return: until the next step is done, a "
+				"failure takes everything back --\n");
+		else if (step->n == transaction->point_of_no_return)
+			cb_tint(out, colour, CB_TINT_DIM,
+				"      -- point of no return: this cannot be taken back --\n");
+		cb_str_printf(out, "      %u. ", step->n);
+		cb_render_step(out, step);
+		cb_str_add(out, "\n");
+	}
+}
+
+static void render_change(struct cb_str *out, const struct cb_change *change,
+			  const struct cb_transaction *transaction, enum cb_colour colour)
+{
+	static const struct {
+		const char *mark, *words;
+		enum cb_tint tint;
+	} rows[] = {
+		[CB_ACTION_NOOP] = {"=", "is as wanted", CB_TINT_DIM},
+		[CB_ACTION_CREATE] = {"+", "will be created", CB_TINT_ADD},
+		[CB_ACTION_UPDATE] = {"~", "will be changed in place", CB_TINT_CHANGE},
+		[CB_ACTION_DELETE] = {"-", "will be destroyed", CB_TINT_REMOVE},
+	};
+	cb_auto_str struct cb_str head = {0};
+
+	if (change->refusal) {
+		cb_str_printf(&head, "! vm '%s' is refused\n", change->name);
+		cb_tint(out, colour, CB_TINT_REMOVE, head.text);
+		return;
+	}
+	cb_str_printf(&head, "%s vm '%s' %s", rows[change->action].mark, change->name,
+		      change->decision == CB_CASE_ALREADY_ABSENT ? "is not there"
+								 : rows[change->action].words);
+	cb_tint(out, colour, rows[change->action].tint, head.text);
+	if (change->action == CB_ACTION_UPDATE && change->cost == CB_COST_RESTART)
+		cb_str_add(out, "; some of it acts at the next start");
+	if (change->taken_over)
+		cb_str_printf(out, "; taken over from %s", change->domain->stamp->source);
+	cb_str_add(out, "\n");
+	if (change->action == CB_ACTION_NOOP)
+		return;
+	cb_vec_each (const struct cb_field_change, field, &change->fields)
+		render_field(out, field, change->action, colour);
+	if (transaction && transaction->steps.len)
+		render_steps(out, transaction, colour);
+}
+
+static const struct cb_transaction *transaction_of(const struct cb_plan *plan, const char *name)
+{
+	cb_vec_each (const struct cb_transaction, transaction, &plan->transactions) {
+		if (strcmp(transaction->name, name) == 0)
+			return transaction;
+	}
+	return NULL;
+}
+
+void cb_render_plan(struct cb_str *out, const struct cb_planned *planned, enum cb_colour colour)
+{
+	const struct cb_summary *sum = &planned->plan.summary;
+
+	cb_vec_each (const struct cb_change, change, &planned->changes)
+		render_change(out, change,
+			      has_error(&planned->plan.problems, change->name)
+				      ? NULL
+				      : transaction_of(&planned->plan, change->name),
+			      colour);
+	if (sum->create + sum->update + sum->delete + sum->refused == 0) {
+		cb_str_printf(out, "Nothing to do: %u vm%s as wanted on %s\n", sum->noop,
+			      sum->noop == 1 ? " is" : "s are", planned->plan.uri);
+		return;
+	}
+	cb_str_printf(out, "Plan for %s: %u to create, %u to change, %u to destroy, %u as wanted",
+		      planned->plan.uri, sum->create, sum->update, sum->delete, sum->noop);
+	if (sum->refused)
+		cb_str_printf(out, ", %u refused", sum->refused);
+	if (sum->restart)
+		cb_str_printf(out, "; %u restart%s", sum->restart, sum->restart == 1 ? "" : "s");
+	if (sum->data_loss)
+		cb_str_printf(out, "; DATA LOSS on %u vm%s", sum->data_loss,
+			      sum->data_loss == 1 ? "" : "s");
+	cb_str_add(out, "\n");
+}
+
+void cb_render_results(struct cb_str *out, const struct cb_planned *planned,
+		       const struct cb_results *results)
+{
+	static const char *const done[] = {"is as wanted", "created", "changed", "destroyed"};
+
+	cb_vec_each (const struct cb_result, result, results) {
+		const struct cb_transaction *transaction =
+			transaction_of(&planned->plan, result->name);
+
+		if (result->outcome == CB_OUTCOME_NOT_BEGUN)
+			cb_str_printf(out, "vm '%s': not begun\n", result->name);
+		else if (result->outcome == CB_OUTCOME_COMMITTED && transaction)
+			cb_str_printf(out, "vm '%s': %s\n", result->name,
+				      done[transaction->action]);
+		else if (result->outcome == CB_OUTCOME_ROLLED_BACK)
+			cb_str_printf(out, "vm '%s': failed and taken back; it is as before\n",
+				      result->name);
+		else
+			cb_str_printf(out, "vm '%s': stopped in between; transaction %s is open\n",
+				      result->name, result->id);
+	}
+}

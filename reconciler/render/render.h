@@ -1,0 +1,42 @@
+/*
+ * render.h: plans, results, status and problems as text for people and JSON for programs.
+ *
+ * Text goes into a cb_str; JSON objects are the caller's to release, have a "schema" member and are
+ * printed with sorted keys. Nothing here does I/O.
+ */
+#ifndef CB_RENDER_RENDER_H
+#define CB_RENDER_RENDER_H
+
+#include <jansson.h>
+
+#include "reconciler/reconcile/session.h"
+
+enum cb_colour { CB_PLAIN, CB_COLOURED };
+
+void cb_render_problems(struct cb_str *out, const struct cb_problems *problems,
+			enum cb_colour colour);
+
+void cb_render_plan(struct cb_str *out, const struct cb_planned *planned, enum cb_colour colour);
+json_t *cb_render_plan_json(const struct cb_planned *planned);
+
+/* `results` as "result" and "error" of the plan's transactions. */
+void cb_render_results(struct cb_str *out, const struct cb_planned *planned,
+		       const struct cb_results *results);
+json_t *cb_render_results_json(const struct cb_planned *planned, const struct cb_results *results);
+
+/* One line of what a step does, without its number. */
+void cb_render_step(struct cb_str *out, const struct cb_step *step);
+
+/* "file:3" or "default". */
+void cb_render_origin(struct cb_str *out, const struct cb_origin *origin);
+
+/* in-sync, drift, pending-restart, missing, refused */
+const char *cb_render_condition(const struct cb_change *change);
+void cb_render_status(struct cb_str *out, const struct cb_observed *observed,
+		      const struct cb_changes *changes, enum cb_colour colour);
+json_t *cb_render_status_json(const struct cb_observed *observed, const struct cb_changes *changes);
+
+void cb_render_unfinished(struct cb_str *out, const struct cb_unfinished_list *list);
+json_t *cb_render_unfinished_json(const struct cb_unfinished_list *list);
+
+#endif
