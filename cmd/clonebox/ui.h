@@ -1,0 +1,70 @@
+/*
+ * ui.h: how the program talks to its person: errors, exit codes, progress, questions, signals.
+ */
+#ifndef CB_CMD_UI_H
+#define CB_CMD_UI_H
+
+#include <jansson.h>
+
+#include "cmd/clonebox/command.h"
+#include "reconciler/render/render.h"
+
+/* The contract of cli.md. */
+enum cb_exit {
+	CB_EXIT_OK = 0,
+	CB_EXIT_FAILED = 1,
+	CB_EXIT_CHANGES = 2,
+	CB_EXIT_PARTLY = 3,
+	CB_EXIT_REFUSED = 4,
+	CB_EXIT_UNFINISHED = 5,
+	CB_EXIT_USAGE = 64,
+	CB_EXIT_INVALID = 65,
+	CB_EXIT_UNAVAILABLE = 69,
+	CB_EXIT_BUG = 70,
+	CB_EXIT_IO = 74,
+	CB_EXIT_LOCKED = 75,
+	CB_EXIT_DENIED = 77,
+	CB_EXIT_INTERRUPTED = 130,
+};
+
+int cb_ui_exit_code(enum cb_code code);
+
+/* For a transaction that stays open: why it does. */
+int cb_ui_open_code(enum cb_code code);
+
+/* Prints "error: WHAT; TRY" and returns the exit code. */
+int cb_ui_error(const struct cb_error *err);
+
+enum cb_colour cb_ui_colour(const struct cb_cli *cli, int fd);
+
+/* Prints to stdout; a failure (a full disk, a closed pipe) is an error, not silence. */
+int cb_ui_print(const char *text);
+int cb_ui_print_json(json_t *json); /* releases it */
+
+/* Asks on the terminal; only "y" and "yes" are a yes. */
+bool cb_ui_confirm(const char *question);
+bool cb_ui_interactive(void);
+
+/* First INT or TERM: stop after the step; a second one ends the program. */
+void cb_ui_catch_signals(void);
+bool cb_ui_interrupted(void);
+
+/* Progress and events for a session. */
+struct cb_progress cb_ui_progress(const struct cb_cli *cli);
+void cb_ui_event(void *ctx, enum cb_event event, const struct cb_transaction *transaction,
+		 const struct cb_step *step, const char *text);
+/* Ends a progress line that stands on the terminal. */
+void cb_ui_progress_end(void);
+
+/* The state directory: --state-dir, CLONEBOX_STATE_DIR, /var/lib/clonebox for root, else XDG's. */
+CB_CHECKED int cb_ui_state_dir(const struct cb_cli *cli, struct cb_arena *arena, const char **out,
+			       struct cb_error *err);
+
+/* Opens the host that the command line and the environment name. */
+CB_CHECKED int cb_ui_session(const struct cb_cli *cli, struct cb_arena *arena,
+			     struct cb_session **out, struct cb_error *err);
+
+/* Loads the manifests; prints all problems. Returns 0, or an exit code. */
+int cb_ui_load(const struct cb_cli *cli, struct cb_arena *arena, struct cb_desired *desired);
+
+#endif
