@@ -1,0 +1,118 @@
+/*
+ * Any bytes as a manifest: no crash, problems in order and with a place, and the same bytes give
+ * the same result. A byte 0xff 0x00 pair in the input starts another file, so that what files do to
+ * each other is reached, too.
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "reconciler/base/error.h"
+#include "schema/manifest.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { FILES_MAX = 4 };
+
+struct result {
+	struct cb_arena arena;
+	struct cb_desired desired;
+	struct cb_problems problems;
+	int count;
+};
+
+static void load(struct result *result, const uint8_t *data, size_t size)
+{
+	static const char *const names[FILES_MAX] = {"a", "b", "c", "d"};
+	struct cb_manifest_text texts[FILES_MAX];
+	const char *bytes = (const char *)data;
+	size_t n = 0, start = 0;
+
+	for (size_t i = 0; i <= size && n < FILES_MAX; i++) {
+		if (i < size && !(i + 1 < size && data[i] == 0xff && data[i + 1] == 0))
+			continue;
+		texts[n] = (struct cb_manifest_text){names[n], "/", "file:/", bytes + start,
+						     i - start};
+		n++;
+		start = i + 2;
+	}
+	*result = (struct result){0};
+	result->count =
+		cb_manifest_load(&result->arena, texts, n, &result->desired, &result->problems);
+}
+
+static int compare_places(const struct cb_origin *a, const struct cb_origin *b)
+{
+	int order = strcmp(a->file, b->file);
+
+	if (order == 0)
+		order = (a->line > b->line) - (a->line < b->line);
+	return order ? order : (a->column > b->column) - (a->column < b->column);
+}
+
+static void check_problems(const struct result *r)
+{
+	int errors = 0;
+
+	for (size_t i = 0; i < r->problems.len; i++) {
+		const struct cb_problem *problem = &r->problems.items[i];
+
+		CB_ASSERT(problem->origin.line > 0 && problem->origin.column > 0);
+		CB_ASSERT(strncmp(problem->check, "manifest.", 9) == 0);
+		CB_ASSERT(*problem->message && problem->target && problem->fix);
+		CB_ASSERT(i == 0 || compare_places(&problem[-1].origin, &problem->origin) <= 0);
+		/* Nothing that a terminal acts on. */
+		for (const char *p = problem->message; *p; p++)
+			CB_ASSERT((unsigned char)*p >= 0x20 && *p != 0x7f);
+		errors += problem->severity == CB_PROBLEM;
+	}
+	CB_ASSERT(errors == r->count);
+}
+
+static void check_vms(const struct result *r)
+{
+	for (size_t i = 0; i < r->desired.vms.len; i++) {
+		const struct cb_vm *vm = &r->desired.vms.items[i];
+
+		CB_ASSERT(i == 0 || strcmp(vm[-1].name, vm->name) < 0);
+		CB_ASSERT(*vm->name && strlen(vm->name) <= 64 && !strchr(vm->name, '/'));
+		for (size_t j = 0; j < vm->spec.len; j++)
+			CB_ASSERT(vm->spec.items[j].value.kind != CB_NONE &&
+				  vm->spec.items[j].origin.line > 0);
+	}
+}
+
+static void check_equal(const struct result *a, const struct result *b)
+{
+	CB_ASSERT(a->count == b->count && a->problems.len == b->problems.len);
+	for (size_t i = 0; i < a->problems.len; i++) {
+		const struct cb_problem *x = &a->problems.items[i], *y = &b->problems.items[i];
+
+		CB_ASSERT(compare_places(&x->origin, &y->origin) == 0);
+		CB_ASSERT(strcmp(x->message, y->message) == 0 && strcmp(x->fix, y->fix) == 0);
+	}
+	CB_ASSERT(strcmp(a->desired.owner, b->desired.owner) == 0);
+	CB_ASSERT(a->desired.vms.len == b->desired.vms.len);
+	for (size_t i = 0; i < a->desired.vms.len; i++) {
+		const struct cb_vm *x = &a->desired.vms.items[i], *y = &b->desired.vms.items[i];
+
+		CB_ASSERT(strcmp(x->name, y->name) == 0 && x->spec.len == y->spec.len);
+		for (size_t j = 0; j < x->spec.len; j++)
+			CB_ASSERT(strcmp(x->spec.items[j].path, y->spec.items[j].path) == 0 &&
+				  cb_value_equal(&x->spec.items[j].value, &y->spec.items[j].value));
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct result first, second;
+
+	load(&first, data, size);
+	check_problems(&first);
+	check_vms(&first);
+	load(&second, data, size);
+	check_equal(&first, &second);
+	cb_arena_release(&first.arena);
+	cb_arena_release(&second.arena);
+	return 0;
+}

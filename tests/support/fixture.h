@@ -1,0 +1,58 @@
+/*
+ * fixture.h: a session on a fake host, with ids and time that are the same in every run.
+ *
+ *	struct fixture f;
+ *	fixture_init(&f, "tests/golden/case-01-create/host.json" or NULL for an empty host);
+ *	fixture_load(&f, manifest text, directory);
+ *	... f.fault = CB_FAULT_DIE_AFTER, f.at = 3 ...
+ *	fixture_apply(&f, ...)
+ *	fixture_release(&f);
+ */
+#ifndef CB_TESTS_FIXTURE_H
+#define CB_TESTS_FIXTURE_H
+
+#include <jansson.h>
+
+#include "reconciler/reconcile/session.h"
+
+struct fixture {
+	char *dir; /* temporary: host.json, state/ */
+	char *host_path;
+	char *state_dir;
+	struct cb_arena arena;
+	struct cb_desired desired;
+	struct cb_request request;
+	/* What the first connection of a run meets; later ones (after a reconnection) are sound. */
+	enum cb_fault fault;
+	unsigned at;
+	bool sticky;
+	unsigned calls; /* changing calls that the last run made over the first connection */
+};
+
+void fixture_init(struct fixture *fixture, const char *host_json);
+void fixture_release(struct fixture *fixture);
+
+/* Parses the manifest; problems end the test. */
+void fixture_load(struct fixture *fixture, const char *text, const char *directory);
+
+/* Opens a session on the fake host, with the fault that is set. Close it with cb_session_close. */
+int fixture_open(struct fixture *fixture, struct cb_session **out, struct cb_error *err);
+
+/* Settles, plans, applies, as the program does. Returns 0 when everything is committed, else the
+ * first error; `results` may be NULL. */
+int fixture_apply(struct fixture *fixture, struct cb_error *err);
+
+/* The same in a child process, for faults that end it. Returns its exit status: 0, 1 for an error,
+ * 137 for a death. */
+int fixture_apply_forked(struct fixture *fixture);
+
+/* The host's state, with everything random masked, as canonical text. Free it. */
+char *fixture_state(const struct fixture *fixture);
+
+/* How many changes a plan made now would show; -1 if it has problems. */
+int fixture_pending(struct fixture *fixture);
+
+/* Open journals. */
+size_t fixture_open_journals(const struct fixture *fixture);
+
+#endif

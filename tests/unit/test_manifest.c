@@ -1,0 +1,1015 @@
+/*
+ * The manifest language: what loads, as which values, and what is said about what does not, at
+ * which place. Everything is text in, values out.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "reconciler/base/error.h"
+#include "reconciler/base/fs.h"
+#include "reconciler/base/str.h"
+#include "reconciler/model/field.h"
+#include "reconciler/source/files.h"
+#include "schema/explain.h"
+#include "schema/manifest.h"
+#include "schema/scalar.h"
+#include "schema/yaml.h"
+
+/* A manifest with all that it gives; everything lives in the arena. */
+struct loaded {
+	struct cb_arena arena;
+	struct cb_desired desired;
+	struct cb_problems problems;
+	int count;
+};
+
+static void release_loaded(struct loaded *l)
+{
+	cb_arena_release(&l->arena);
+}
+
+#define auto_loaded CB_CLEANUP(release_loaded)
+
+static void load_bytes(struct loaded *l, const char *bytes, size_t len)
+{
+	struct cb_manifest_text text = {"t.yaml", "/srv/t", "file:/srv/t/t.yaml", bytes, len};
+
+	*l = (struct loaded){0};
+	l->count = cb_manifest_load(&l->arena, &text, 1, &l->desired, &l->problems);
+}
+
+static void load(struct loaded *l, const char *yaml)
+{
+	load_bytes(l, yaml, strlen(yaml));
+}
+
+/* a.yaml, b.yaml, ... */
+static void load_files(struct loaded *l, const char *const *yaml, size_t n)
+{
+	static const char *const names[] = {"a.yaml", "b.yaml", "c.yaml"};
+	struct cb_manifest_text texts[3];
+
+	*l = (struct loaded){0};
+	assert_true(n <= CB_COUNT(names));
+	for (size_t i = 0; i < n; i++)
+		texts[i] = (struct cb_manifest_text){names[i], "/srv", "file:/srv", yaml[i],
+						     strlen(yaml[i])};
+	l->count = cb_manifest_load(&l->arena, texts, n, &l->desired, &l->problems);
+}
+
+/* "t.yaml:3:5: error manifest.range [dev] message; fix" */
+static const char *line_of(struct loaded *l, const struct cb_problem *problem)
+{
+	return cb_arena_printf(&l->arena, "%s:%u:%u: %s %s [%s] %s; %s", problem->origin.file,
+			       problem->origin.line, problem->origin.column,
+			       problem->severity == CB_PROBLEM ? "error" : "warning",
+			       problem->check, problem->target, problem->message, problem->fix);
+}
+
+static void dump(struct loaded *l)
+{
+	cb_vec_each (struct cb_problem, problem, &l->problems)
+		print_error("    %s\n", line_of(l, problem));
+}
+
+/* `want` is "line:column check" of a problem, then fragments of its text behind bars. */
+static void check_line(struct loaded *l, const char *want, const char *got, const char *prefix)
+{
+	char *copy = cb_arena_strdup(&l->arena, want), *rest = NULL;
+	const char *place = strtok_r(copy, " ", &rest), *check = strtok_r(NULL, "|", &rest);
+	const char *head = cb_arena_printf(&l->arena, "%s:%s: ", prefix, place);
+	bool fine = strncmp(got, head, strlen(head)) == 0 && check &&
+		    strstr(got, cb_arena_printf(&l->arena, " %s [", check));
+
+	for (const char *part = strtok_r(NULL, "|", &rest); part; part = strtok_r(NULL, "|", &rest))
+		fine = fine && strstr(got, part);
+	if (!fine)
+		fail_msg("wanted: %s\n     got: %s", want, got);
+}
+
+/* Exactly these problems, in this order. `want` ends with NULL. */
+static void check_problems(struct loaded *l, const char *const *want, const char *prefix)
+{
+	size_t n = 0;
+
+	while (want[n])
+		n++;
+	if (n != l->problems.len) {
+		dump(l);
+		fail_msg("wanted %zu problems, got %zu", n, l->problems.len);
+	}
+	for (size_t i = 0; i < n; i++)
+		check_line(l, want[i], line_of(l, &l->problems.items[i]), prefix);
+}
+
+static void check_good(struct loaded *l)
+{
+	if (l->count != 0 || l->problems.len != 0) {
+		dump(l);
+		fail_msg("%d problems where none should be", l->count);
+	}
+}
+
+/* ---- what loads ---- */
+
+static void form_1_gives_one_vm_with_values_and_their_places(void **state)
+{
+	auto_loaded struct loaded l;
+	const struct cb_entry *entry;
+	const struct cb_vm *vm;
+
+	(void)state;
+	load(&l, "version: \"1\"\n"
+		 "vm:\n"
+		 "  name: dev\n"
+		 "  ram_mb: 8192\n"
+		 "  gui: off\n"
+		 "  description: |\n"
+		 "    two\n"
+		 "    lines\n"
+		 "  boot:\n"
+		 "    kernel: ./vmlinuz\n"
+		 "    cmdline: \"console=ttyS0 quiet\"\n"
+		 "  state: stopped\n");
+	check_good(&l);
+	assert_string_equal(l.desired.owner, "local");
+	assert_false(l.desired.owner_given);
+	assert_int_equal(l.desired.vms.len, 1);
+	vm = &l.desired.vms.items[0];
+	assert_string_equal(vm->name, "dev");
+	assert_string_equal(vm->source, "file:/srv/t/t.yaml");
+	assert_string_equal(vm->directory, "/srv/t");
+	assert_int_equal(vm->origin.line, 2);
+	assert_int_equal(vm->origin.column, 1);
+	assert_int_equal(vm->spec.len, 6);
+	assert_null(cb_spec_find(&vm->spec, "name"));
+	assert_null(cb_spec_find(&vm->spec, "vcpus"));
+	assert_int_equal(cb_spec_int(&vm->spec, "ram_mb", 0), 8192);
+	assert_false(cb_spec_bool(&vm->spec, "gui", true));
+	assert_string_equal(cb_spec_string(&vm->spec, "description"), "two\nlines\n");
+	assert_string_equal(cb_spec_string(&vm->spec, "boot.kernel"), "./vmlinuz");
+	assert_string_equal(cb_spec_string(&vm->spec, "state"), "stopped");
+	entry = cb_spec_find(&vm->spec, "boot.cmdline");
+	assert_int_equal(entry->origin.from, CB_FROM_MANIFEST);
+	assert_string_equal(entry->origin.file, "t.yaml");
+	assert_int_equal(entry->origin.line, 11);
+	assert_int_equal(entry->origin.column, 14);
+}
+
+static void form_2_gives_vms_sorted_by_name(void **state)
+{
+	auto_loaded struct loaded l;
+
+	(void)state;
+	load(&l, "owner: team-a\n"
+		 "vms:\n"
+		 "  web: {ram_mb: 1024}\n"
+		 "  db:\n"
+		 "  app: {name: app, boot: ~}\n");
+	check_good(&l);
+	assert_string_equal(l.desired.owner, "team-a");
+	assert_true(l.desired.owner_given);
+	assert_int_equal(l.desired.vms.len, 3);
+	assert_string_equal(l.desired.vms.items[0].name, "app");
+	assert_int_equal(l.desired.vms.items[0].spec.len, 0);
+	assert_string_equal(l.desired.vms.items[1].name, "db");
+	assert_int_equal(l.desired.vms.items[1].spec.len, 0);
+	assert_int_equal(l.desired.vms.items[1].origin.line, 4);
+	assert_int_equal(l.desired.vms.items[1].origin.column, 3);
+	assert_string_equal(l.desired.vms.items[2].name, "web");
+}
+
+static void documents_and_files_add_up(void **state)
+{
+	static const char *const files[] = {"vm: {name: a}\n---\nvms: {c: {}}\n---\n",
+					    "vms:\n  b:\nvm: {name: d}\nowner: me\n",
+					    "vms: {}\nowner: me\n"};
+	auto_loaded struct loaded l;
+
+	(void)state;
+	load_files(&l, files, 3);
+	check_good(&l);
+	assert_int_equal(l.desired.vms.len, 4);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(l.desired.vms.items[i].name[0], "abcd"[i]);
+	assert_string_equal(l.desired.vms.items[1].origin.file, "b.yaml");
+	assert_string_equal(l.desired.owner, "me");
+}
+
+static void nothing_at_all_is_no_problem(void **state)
+{
+	struct loaded l = {0};
+
+	(void)state;
+	l.count = cb_manifest_load(&l.arena, NULL, 0, &l.desired, &l.problems);
+	check_good(&l);
+	assert_int_equal(l.desired.vms.len, 0);
+	release_loaded(&l);
+}
+
+static void all_spellings_of_booleans_load(void **state)
+{
+	static const struct {
+		const char *text;
+		bool value;
+	} rows[] = {{"yes", true},    {"Yes", true},   {"YES", true},  {"on", true},
+		    {"On", true},     {"ON", true},    {"true", true}, {"True", true},
+		    {"TRUE", true},   {"no", false},   {"No", false},  {"NO", false},
+		    {"off", false},   {"Off", false},  {"OFF", false}, {"false", false},
+		    {"False", false}, {"FALSE", false}};
+
+	(void)state;
+	for (size_t i = 0; i < CB_COUNT(rows); i++) {
+		auto_loaded struct loaded l;
+		char yaml[64];
+
+		(void)snprintf(yaml, sizeof(yaml), "vm: {name: a, gui: %s}", rows[i].text);
+		load(&l, yaml);
+		check_good(&l);
+		assert_int_equal(cb_spec_bool(&l.desired.vms.items[0].spec, "gui", !rows[i].value),
+				 rows[i].value);
+	}
+}
+
+static void null_means_not_said(void **state)
+{
+	auto_loaded struct loaded l;
+
+	(void)state;
+	load(&l, "owner: ~\nversion: null\nvm:\n  name: a\n  ram_mb: ~\n  vcpus: null\n  gui:\n"
+		 "  base_image: NULL\n  state: Null\n  boot: {kernel: ~, initrd: }\n");
+	check_good(&l);
+	assert_int_equal(l.desired.vms.items[0].spec.len, 0);
+	assert_false(l.desired.owner_given);
+}
+
+static void quotes_make_text_of_everything(void **state)
+{
+	auto_loaded struct loaded l;
+	const struct cb_spec *spec;
+
+	(void)state;
+	load(&l, "vms:\n  '123':\n    description: '22:22'\n    pool: \"off\"\n"
+		 "    base_image: !!str 2026-01-31\n    boot: {kernel: '~', cmdline: ''}\n");
+	assert_int_equal(l.count, 1); /* '~' is no path, quoted or not */
+	check_problems(&l, (const char *[]){"6:20 manifest.value|'~' is not expanded", NULL},
+		       "t.yaml");
+	assert_string_equal(l.desired.vms.items[0].name, "123");
+	spec = &l.desired.vms.items[0].spec;
+	assert_string_equal(cb_spec_string(spec, "description"), "22:22");
+	assert_string_equal(cb_spec_string(spec, "pool"), "off");
+	assert_string_equal(cb_spec_string(spec, "base_image"), "2026-01-31");
+	assert_string_equal(cb_spec_string(spec, "boot.cmdline"), "");
+}
+
+static void versions_may_be_numbers_or_text(void **state)
+{
+	static const char *const good[] = {"1", "2", "\"1\"", "'2'"};
+
+	(void)state;
+	for (size_t i = 0; i < CB_COUNT(good); i++) {
+		auto_loaded struct loaded l;
+		char yaml[64];
+
+		(void)snprintf(yaml, sizeof(yaml), "version: %s\nvm: {name: a}\n", good[i]);
+		load(&l, yaml);
+		check_good(&l);
+	}
+}
+
+static void anchors_aliases_and_merge_keys_work(void **state)
+{
+	auto_loaded struct loaded l;
+	const struct cb_spec *spec;
+
+	(void)state;
+	load(&l, "vms:\n"
+		 "  a: &base\n"
+		 "    ram_mb: &ram 512\n"
+		 "    vcpus: 1\n"
+		 "  b: *base\n"
+		 "  c:\n"
+		 "    <<: *base\n"
+		 "    vcpus: 2\n"
+		 "  d:\n"
+		 "    <<: [{gui: no}, *base, {gui: yes, pool: p}]\n"
+		 "    disk_size_gb: *ram\n");
+	check_good(&l);
+	assert_int_equal(l.desired.vms.len, 4);
+	assert_int_equal(cb_spec_int(&l.desired.vms.items[1].spec, "vcpus", 0), 1);
+	spec = &l.desired.vms.items[2].spec;
+	assert_int_equal(cb_spec_int(spec, "vcpus", 0), 2);
+	assert_int_equal(cb_spec_int(spec, "ram_mb", 0), 512);
+	assert_int_equal(cb_spec_find(spec, "ram_mb")->origin.line, 3);
+	spec = &l.desired.vms.items[3].spec;
+	assert_int_equal(cb_spec_int(spec, "disk_size_gb", 0), 512);
+	assert_false(cb_spec_bool(spec, "gui", true));
+	assert_string_equal(cb_spec_string(spec, "pool"), "p");
+}
+
+static void clonebox_keys_load_with_one_warning_each(void **state)
+{
+	auto_loaded struct loaded l;
+
+	(void)state;
+	load(&l, "generated: 2026-01-31 12:50:02\n"
+		 "vm:\n"
+		 "  name: dev\n"
+		 "  password: ${VM_PASSWORD}\n"
+		 "  packages: [1, {a: *x}]\n"
+		 "packages: [git]\n"
+		 "paths: {/home/me: /src}\n");
+	/* The values are not looked into, but they have to be YAML. */
+	assert_int_equal(l.count, 1);
+	check_problems(&l,
+		       (const char *[]){"1:1 manifest.later|warning|'generated' is known from "
+					"CloneBox; not acted on by this version",
+					"4:3 manifest.later|warning|[dev]|'password'",
+					"5:3 manifest.later|warning|[dev]|'packages'",
+					"5:21 manifest.syntax|error|anchor 'x'",
+					"6:1 manifest.later|warning|[]|'packages'",
+					"7:1 manifest.later|warning|'paths'", NULL},
+		       "t.yaml");
+}
+
+/* ---- what does not ---- */
+
+struct wrong {
+	const char *yaml;
+	const char *want[6];
+};
+
+/* clang-format off */
+static const struct wrong wrong[] = {
+	/* forms */
+	{"", {"1:1 manifest.empty|neither 'vm:' nor 'vms:'|vms: {}"}},
+	{"# nothing\n---\n---\n~\n", {"1:1 manifest.empty"}},
+	{"version: 1\n", {"1:1 manifest.empty"}},
+	{"packages: [a]\n", {"1:1 manifest.empty", "1:1 manifest.later"}},
+	{"- vm\n", {"1:1 manifest.type|a manifest wants a map, found a list"}},
+	{"hello\n", {"1:1 manifest.type|a manifest wants a map, found 'hello'"}},
+	{"vm:\n", {"1:4 manifest.type|'vm' wants a map, found nothing|vm: {name: dev}"}},
+	{"vm: dev\n", {"1:5 manifest.type|'vm' wants a map, found 'dev'"}},
+	{"vm: {}\n", {"1:1 manifest.missing|'vm' needs a 'name'"}},
+	{"vms:\n", {"1:5 manifest.type|'vms' wants a map, found nothing|{} for no VM"}},
+	{"vms: [{name: a}]\n", {"1:6 manifest.type|'vms' wants a map, found a list|vms: {dev: {"}},
+	{"vms: {a: 3}\n", {"1:10 manifest.type|[a]|'a' wants a map, found '3'"}},
+	{"vms: {a: {name: b}}\n", {"1:17 manifest.name|[a]|'a' by its key and 'b' here"}},
+	{"vms: {a: {}}\npackages: [x]\n",
+	 {"2:1 manifest.later", "2:1 manifest.place|cannot stand beside 'vms:'|below the names"}},
+	{"? [a]\n: b\nvm: {name: a}\n", {"1:3 manifest.type|a key has to be text, found a list"}},
+	{"vms: {? {a: b} : c}\n", {"1:9 manifest.type|VM name has to be text, found a map"}},
+
+	/* unknown keys */
+	{"vm: {name: a, ram: 1}\n", {"1:15 manifest.unknown-key|[a]|unknown key 'ram'|did you mean 'ram_mb'?"}},
+	{"vm: {name: a, memory: 1}\n", {"1:15 manifest.unknown-key|did you mean 'ram_mb'?"}},
+	{"vm: {name: a, cpus: 1}\n", {"1:15 manifest.unknown-key|did you mean 'vcpus'?"}},
+	{"vm: {name: a, image: x}\n", {"1:15 manifest.unknown-key|did you mean 'base_image'?"}},
+	{"vm: {name: a, vcpu: 1}\n", {"1:15 manifest.unknown-key|did you mean 'vcpus'?"}},
+	{"vm: {name: a, disk_size_bg: 1}\n", {"1:15 manifest.unknown-key|did you mean 'disk_size_gb'?"}},
+	{"vm: {name: a, RAM-MB: 1}\n", {"1:15 manifest.unknown-key|did you mean 'ram_mb'?"}},
+	{"vm: {name: a, kernel: x}\n", {"1:15 manifest.unknown-key|did you mean 'boot.kernel'? Write boot: {kernel: ./vmlinuz}"}},
+	{"vm: {name: a, boot.kernel: x}\n", {"1:15 manifest.unknown-key|write it as a map: boot: {kernel: ./vmlinuz}"}},
+	{"vm: {name: a, boot: {kernl: x}}\n", {"1:22 manifest.unknown-key|did you mean 'kernel'?"}},
+	{"vm: {name: a, boot: {ram_mb: 1}}\n", {"1:22 manifest.unknown-key|beside 'boot:', not below it"}},
+	{"vm: {name: a, owner: x}\n", {"1:15 manifest.unknown-key|at the top level"}},
+	{"vm: {name: a}\nram_mb: 1\n", {"2:1 manifest.unknown-key|it belongs below 'vm:' or below a name in 'vms:'"}},
+	{"vm: {name: a}\ncpus: 1\n", {"2:1 manifest.unknown-key|did you mean 'vcpus'? It belongs below 'vm:'"}},
+	{"vm: {name: a}\npakages: 1\n", {"2:1 manifest.unknown-key|did you mean 'packages'?"}},
+	{"vm: {name: a}\ndefaults: 1\n", {"2:1 manifest.unknown-key|this version of clonebox does not support it"}},
+	{"vm: {name: a, disks: []}\n", {"1:15 manifest.unknown-key|this version of clonebox does not support it"}},
+	{"vm: {name: a, zebra: 1}\n", {"1:15 manifest.unknown-key|unknown key 'zebra'; "}},
+	{"vm: {name: a, \"gui\\0\": 1}\n", {"1:15 manifest.unknown-key|'gui\\x00'"}},
+	{"vm: {name: a, \"\\e[31m\": 1}\n", {"1:15 manifest.unknown-key|'\\x1b[31m'"}},
+
+	/* duplicates */
+	{"vm:\n  name: a\n  ram_mb: 64\n  ram_mb: 128\n",
+	 {"4:3 manifest.duplicate-key|'ram_mb' is given twice|first at t.yaml:3:3"}},
+	{"vm: {name: a}\nvm: {name: b, ram_mb: x}\n",
+	 {"2:1 manifest.duplicate-key|first at t.yaml:1:1", "2:23 manifest.type|[b]"}},
+	{"vms:\n  a: {}\n  a: {vcpus: 0}\n",
+	 {"3:3 manifest.duplicate-key|'a'|t.yaml:2:3", "3:14 manifest.range|[a]"}},
+	{"vm: {name: a, paths: {/x: /y, /x: /z}}\n", {"1:15 manifest.later", "1:31 manifest.duplicate-key|t.yaml:1:23"}},
+	{"vm: {name: a}\n---\nvms:\n  b:\n  a:\n",
+	 {"5:3 manifest.duplicate-vm|[a]|'a' is declared here and at t.yaml:1:1"}},
+	{"owner: a\nvm: {name: a}\n---\nowner: b\n",
+	 {"4:8 manifest.owner|the owner is 'b' here and 'a' at t.yaml:1:8"}},
+
+	/* numbers */
+	{"vm: {name: a, ram_mb: \"4096\"}\n", {"1:23 manifest.type|the text '4096'|remove the quotes: ram_mb: 4096"}},
+	{"vm: {name: a, ram_mb: 4GiB}\n", {"1:23 manifest.type|a whole number of MiB, found '4GiB'|write ram_mb: 4096"}},
+	{"vm: {name: a, disk_size_gb: 2048 M}\n", {"1:29 manifest.type|write disk_size_gb: 2"}},
+	{"vm: {name: a, ram_mb: lots}\n", {"1:23 manifest.type|found 'lots'|for example: ram_mb: 4096"}},
+	{"vm: {name: a, ram_mb: yes}\n", {"1:23 manifest.type|found 'yes'"}},
+	{"vm: {name: a, ram_mb: [1]}\n", {"1:23 manifest.type|found a list"}},
+	{"vm: {name: a, ram_mb: {a: 1}}\n", {"1:23 manifest.type|found a map"}},
+	{"vm: {name: a, ram_mb: 010}\n", {"1:23 manifest.number|'010': a number with a leading zero (octal"}},
+	{"vm: {name: a, ram_mb: 0x400}\n", {"1:23 manifest.number|hexadecimal|plain decimal digits"}},
+	{"vm: {name: a, ram_mb: 1_024}\n", {"1:23 manifest.number|underscores"}},
+	{"vm: {name: a, ram_mb: 17:04}\n", {"1:23 manifest.number|sexagesimal"}},
+	{"vm: {name: a, ram_mb: +64}\n", {"1:23 manifest.number|plus sign"}},
+	{"vm: {name: a, ram_mb: 64.0}\n", {"1:23 manifest.number|floating-point"}},
+	{"vm: {name: a, ram_mb: 1e3}\n", {"1:23 manifest.number|floating-point"}},
+	{"vm: {name: a, ram_mb: 15}\n", {"1:23 manifest.range|'ram_mb' must be between 16 and 16777216 MiB, found '15'"}},
+	{"vm: {name: a, ram_mb: 16777217}\n", {"1:23 manifest.range"}},
+	{"vm: {name: a, ram_mb: -64}\n", {"1:23 manifest.range"}},
+	{"vm: {name: a, vcpus: 0}\n", {"1:22 manifest.range|between 1 and 512, found '0'"}},
+	{"vm: {name: a, vcpus: 513}\n", {"1:22 manifest.range"}},
+	{"vm: {name: a, disk_size_gb: 65537}\n", {"1:29 manifest.range|0 and 65536 GiB"}},
+	{"vm: {name: a, vcpus: 9223372036854775808}\n", {"1:22 manifest.range"}},
+
+	/* booleans */
+	{"vm: {name: a, gui: \"yes\"}\n", {"1:20 manifest.type|'gui' wants true or false, found the text 'yes'|remove the quotes"}},
+	{"vm: {name: a, gui: 1}\n", {"1:20 manifest.type|found '1'|for example: gui: false"}},
+	{"vm: {name: a, autostart: y}\n", {"1:26 manifest.type|found 'y'"}},
+
+	/* enums */
+	{"vm: {name: a, state: runing}\n", {"1:22 manifest.value|one of: running, stopped, absent; found 'runing'|did you mean 'running'?"}},
+	{"vm: {name: a, state: Stopped}\n", {"1:22 manifest.value|did you mean 'stopped'?"}},
+	{"vm: {name: a, state: off}\n", {"1:22 manifest.value|'off', which YAML reads as a boolean"}},
+	{"vm: {name: a, accel: xen}\n", {"1:22 manifest.value|one of: auto, kvm, tcg; found 'xen'"}},
+	{"vm: {name: a, network_mode: bridge}\n", {"1:29 manifest.value|auto, default, user, none"}},
+	{"vm: {name: a, state: \"x\\n\\ty\\u009b\"}\n", {"1:22 manifest.value|found 'x\\n\\ty\\x9b'"}},
+	{"vm: {name: a, state: \xc3\xa4-12345678901234567890123456789012345678901234567890123456\xc3\xa4-and-so-on}\n",
+	 {"1:22 manifest.value|found '\xc3\xa4-12345678901234567890123456789012345678901234567890123456...'"}},
+	{"version: 3\nvm: {name: a}\n", {"1:10 manifest.value|one of: 1, 2; found '3'"}},
+	{"version: 1.0\nvm: {name: a}\n", {"1:10 manifest.value|found '1.0'"}},
+
+	/* text that YAML may read as something else */
+	{"vm: {name: a, description: off}\n", {"1:28 manifest.quotes|without quotes, 'off' is a boolean|put it in quotes: \"off\""}},
+	{"vm: {name: a, description: 12}\n", {"1:28 manifest.quotes|a number"}},
+	{"vm: {name: a, description: 010}\n", {"1:28 manifest.quotes|octal"}},
+	{"vm: {name: a, description: 0o17}\n", {"1:28 manifest.quotes|octal"}},
+	{"vm: {name: a, description: 22:22}\n", {"1:28 manifest.quotes|sexagesimal"}},
+	{"vm: {name: a, description: 1.5}\n", {"1:28 manifest.quotes|floating-point"}},
+	{"vm: {name: a, description: .inf}\n", {"1:28 manifest.quotes|floating-point"}},
+	{"vm: {name: a, description: 2026-01-31}\n", {"1:28 manifest.quotes|a date"}},
+	{"vm: {name: a, description: 2026-1-31T12:50:02Z}\n", {"1:28 manifest.quotes|a date"}},
+	{"vm: {name: a, pool: no}\n", {"1:21 manifest.quotes"}},
+	{"vm: {name: a, base_image: 12}\n", {"1:27 manifest.quotes"}},
+	{"vm: {name: 12}\n", {"1:12 manifest.quotes|'name' wants a name|\"12\""}},
+	{"owner: yes\nvm: {name: a}\n", {"1:8 manifest.quotes"}},
+	{"vms: {on: {}}\n", {"1:7 manifest.quotes|without quotes, 'on' is a boolean"}},
+	{"vms: {~: {}}\n", {"1:7 manifest.name|a VM needs a name"}},
+
+	/* text */
+	{"vm: {name: a, pool: ''}\n", {"1:21 manifest.range|'pool' must not be empty"}},
+	{"vm: {name: a, pool: \"a\\nb\"}\n", {"1:21 manifest.value|one line, found a line break"}},
+	{"vm: {name: a, pool: \"a\\0b\"}\n", {"1:21 manifest.value|control character: 'a\\x00b'"}},
+	{"vm: {name: a, description: \"\\uffff\"}\n", {"1:28 manifest.value|control character"}},
+	{"vm: {name: a, base_image: ~/x.qcow2}\n", {"1:27 manifest.value|'~' is not expanded in 'base_image'"}},
+	{"vm: {name: a, base_image: !!binary aGk=}\n", {"1:27 manifest.tag|binary"}},
+	{"vm: !mine {name: a}\n", {"1:5 manifest.tag|'!mine' is not supported"}},
+
+	/* names */
+	{"vm: {name: }\n", {"1:12 manifest.name|a VM needs a name, found nothing"}},
+	{"vm: {name: ''}\n", {"1:12 manifest.range|'name' must not be empty"}},
+	{"vm: {name: a b}\n", {"1:12 manifest.name|'a b' is not a VM name: character 2 is not allowed|letters, digits"}},
+	{"vm: {name: -a}\n", {"1:12 manifest.name|character 1 is not allowed there"}},
+	{"vm: {name: ../a}\n", {"1:12 manifest.name"}},
+	{"vm: {name: a/b}\n", {"1:12 manifest.name"}},
+	{"vm: {name: \xc3\xa4}\n", {"1:12 manifest.name"}},
+	{"vms: {a b: {}}\n", {"1:7 manifest.name"}},
+	{"vm: {name: a1234567890123456789012345678901234567890123456789012345678901234}\n",
+	 {"1:12 manifest.range|at most 64 characters, found 65"}},
+	{"vm: {name: [a]}\n", {"1:12 manifest.type|'name' wants a name, found a list"}},
+
+	/* variables */
+	{"vm: {name: '${N}'}\n", {"1:12 manifest.variable|${...} is not supported by this version"}},
+	{"vm:\n  name: a\n  ram_mb: ${RAM}\n", {"3:11 manifest.variable|[a]|'ram_mb'"}},
+	{"vm:\n  name: a\n  boot: {kernel: 'x/${K}'}\n", {"3:18 manifest.variable|'boot.kernel'"}},
+
+	/* fields that need each other */
+	{"vm: {name: a, boot: {initrd: x, cmdline: y}}\n",
+	 {"1:30 manifest.boot|'boot.initrd' is given without 'boot.kernel'", "1:42 manifest.boot|'boot.cmdline'"}},
+	{"vm: {name: a, boot: {kernel: 1, cmdline: y}}\n", {"1:30 manifest.quotes"}},
+	{"vm: {name: a, boot: x}\n", {"1:21 manifest.type|'boot' wants a map, found 'x'"}},
+
+	/* YAML */
+	{"vm:\n\tname: x\n", {"2:1 manifest.syntax|a tab is used for indentation|indent with spaces"}},
+	{"vm: {name: x\n", {"2:1 manifest.syntax|expected ',' or '}' (the '{' began at line 1, column 5)"}},
+	{"vm: [a\n", {"2:1 manifest.syntax|expected ',' or ']' (the '[' began at line 1, column 5)"}},
+	{"vm: \"abc\n", {"2:1 manifest.syntax|the file ends inside a quoted text (the quote began at line 1, column 5)"}},
+	{"vm: a: b\n", {"1:6 manifest.syntax|a ':' cannot stand here"}},
+	{"vm:\n  name: x\n ram_mb: 1\n", {"3:2 manifest.syntax|does not fit the map around it|same column"}},
+	{"vm: @x\n", {"1:5 manifest.syntax|'@' cannot start a value|put the value in quotes"}},
+	{"vm: - a\n", {"1:5 manifest.syntax|a list cannot start here"}},
+	{"vm: \"\\q\"\n", {"1:6 manifest.syntax|unknown escape"}},
+	{"vm: {name: a}\n...\nx\n", {"3:1 manifest.syntax|text behind the end of the document"}},
+	{"vm: *x\n", {"1:5 manifest.syntax|there is no anchor 'x'", "1:5 manifest.type"}},
+	{"vm: &a {name: a, boot: *a}\n", {"1:24 manifest.syntax|stands inside what it refers to"}},
+	{"vm: {name: a, <<: 3}\n", {"1:19 manifest.type|'<<' wants a map"}},
+	{"vm: {name: a, vcpus: 0}\n---\nvm: [\n", {"1:22 manifest.range", "4:1 manifest.syntax"}},
+};
+
+/* clang-format on */
+
+static void every_mistake_is_told_at_its_place(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < CB_COUNT(wrong); i++) {
+		auto_loaded struct loaded l;
+		int errors = 0;
+
+		load(&l, wrong[i].yaml);
+		cb_vec_each (struct cb_problem, problem, &l.problems)
+			errors += problem->severity == CB_PROBLEM;
+		assert_int_equal(l.count, errors);
+		if (l.count == 0)
+			fail_msg("loads: %s", wrong[i].yaml);
+		check_problems(&l, wrong[i].want, "t.yaml");
+	}
+}
+
+static void bytes_that_are_no_text_are_told_at_their_place(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t len;
+		const char *want[2];
+	} rows[] = {
+
+#define BYTES(b) b, sizeof(b) - 1
+		{BYTES("vm: {name: a}\n# \xc3\xa4 \xff\n"),
+		 {"2:5 manifest.encoding|byte 0xff is not UTF-8|save the file as UTF-8"}},
+		{BYTES("vm: \xc3"), {"1:5 manifest.encoding|0xc3"}},
+		{BYTES("vm: \xc0\x80"), {"1:5 manifest.encoding|0xc0"}},
+		{BYTES("vm: \xed\xa0\x80"), {"1:5 manifest.encoding|0xed"}},
+		{BYTES("vm: \xf4\x90\x80\x80"), {"1:5 manifest.encoding|0xf4"}},
+		{BYTES("vm:\r\n a\0"), {"2:3 manifest.encoding|NUL"}},
+		{BYTES("vm: \x1b[31m"), {"1:5 manifest.encoding|control character U+001B"}},
+		{BYTES("\xff\xfev\0m\0"), {"1:1 manifest.encoding|UTF-16"}},
+		{BYTES("\xfe\xff\0v\0m"), {"1:1 manifest.encoding|UTF-16"}},
+		{BYTES("v\0m\0"), {"1:2 manifest.encoding|NUL"}},
+#undef BYTES
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CB_COUNT(rows); i++) {
+		auto_loaded struct loaded l;
+
+		load_bytes(&l, rows[i].bytes, rows[i].len);
+		assert_int_equal(l.count, 1);
+		check_problems(&l, rows[i].want, "t.yaml");
+	}
+}
+
+static void a_byte_order_mark_of_utf_8_is_fine(void **state)
+{
+	auto_loaded struct loaded l;
+
+	(void)state;
+	load(&l, "\xef\xbb\xbfvm: {name: a, vcpus: 0}\r\n");
+	check_problems(&l, (const char *[]){"1:22 manifest.range", NULL}, "t.yaml");
+}
+
+static void columns_count_characters(void **state)
+{
+	auto_loaded struct loaded l;
+
+	(void)state;
+	load(&l, "vm: {name: a, description: \xc3\xa4\xe2\x82\xac, vcpus: 0}\n");
+	check_problems(&l, (const char *[]){"1:39 manifest.range", NULL}, "t.yaml");
+}
+
+static void all_problems_of_all_files_come_at_once_and_sorted(void **state)
+{
+	static const char *const files[] = {
+		"owner: x\nvm: {name: b, vcpus: 0, ram: 1}\n",
+		"vms:\n  b: {gui: 3}\n  c: {state: x}\n",
+		"owner: y\nvm: {name: b\n",
+	};
+	auto_loaded struct loaded l;
+
+	(void)state;
+	load_files(&l, files, 3);
+	assert_int_equal(l.count, 6);
+	assert_int_equal(l.problems.len, 6);
+	check_line(&l, "2:22 manifest.range|[b]", line_of(&l, &l.problems.items[0]), "a.yaml");
+	check_line(&l, "2:25 manifest.unknown-key", line_of(&l, &l.problems.items[1]), "a.yaml");
+	check_line(&l, "2:3 manifest.duplicate-vm|[b]|here and at a.yaml:2:1",
+		   line_of(&l, &l.problems.items[2]), "b.yaml");
+	check_line(&l, "2:12 manifest.type|[b]", line_of(&l, &l.problems.items[3]), "b.yaml");
+	check_line(&l, "3:14 manifest.value|[c]", line_of(&l, &l.problems.items[4]), "b.yaml");
+	check_line(&l, "3:1 manifest.syntax", line_of(&l, &l.problems.items[5]), "c.yaml");
+}
+
+static void owners_of_two_files_have_to_agree(void **state)
+{
+	static const char *const files[] = {"owner: x\nvm: {name: a}\n", "vm: {name: b}\n",
+					    "vm: {name: c}\nowner: y\n"};
+	auto_loaded struct loaded l;
+
+	(void)state;
+	load_files(&l, files, 3);
+	assert_int_equal(l.count, 1);
+	check_problems(
+		&l, (const char *[]){"2:8 manifest.owner|is 'y' here and 'x' at a.yaml:1:8", NULL},
+		"c.yaml");
+}
+
+static void what_an_alias_repeats_is_told_once(void **state)
+{
+	auto_loaded struct loaded l;
+
+	(void)state;
+	load(&l, "vm: &v {name: a, vcpus: 0}\n---\nvms: {b: &x {vcpus: 0}, c: *x}\n");
+	/* Once for each VM that it is wrong for. */
+	check_problems(&l,
+		       (const char *[]){"1:25 manifest.range|[a]", "3:21 manifest.range|[b]",
+					"3:21 manifest.range|[c]", NULL},
+		       "t.yaml");
+}
+
+/* ---- limits ---- */
+
+static void limits_stop_what_no_person_writes(void **state)
+{
+	cb_auto_str struct cb_str yaml = {0};
+
+	(void)state;
+	{
+		auto_loaded struct loaded l;
+
+		cb_str_add(&yaml, "vm: {name: a, paths: ");
+		for (int i = 0; i < CB_YAML_DEPTH; i++)
+			cb_str_add(&yaml, "[");
+		load(&l, yaml.text);
+		check_problems(
+			&l,
+			(const char *[]){"1:52 manifest.limit|too deeply: the limit is 32", NULL},
+			"t.yaml");
+	}
+	{
+		/* A billion laughs. */
+		auto_loaded struct loaded l;
+
+		load(&l, "vms:\n"
+			 "  a: &a {paths: [1,1,1,1,1,1,1,1,1,1]}\n"
+			 "  b: &b {paths: [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]}\n"
+			 "  c: &c {paths: [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]}\n"
+			 "  d: &d {paths: [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]}\n"
+			 "  e: &e {paths: [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]}\n");
+		check_problems(&l,
+			       (const char *[]){"6:36 manifest.limit|the limit is 100000", NULL},
+			       "t.yaml");
+	}
+	{
+		/* Deep by way of aliases. */
+		auto_loaded struct loaded l;
+
+		cb_str_clear(&yaml);
+		cb_str_add(&yaml, "a0: &a0 [1]\n");
+		for (int i = 1; i < CB_YAML_DEPTH; i++)
+			cb_str_printf(&yaml, "a%d: &a%d [*a%d]\n", i, i, i - 1);
+		load(&l, yaml.text);
+		check_problems(&l, (const char *[]){"32:12 manifest.limit|too deeply", NULL},
+			       "t.yaml");
+	}
+	{
+		auto_loaded struct loaded l;
+
+		cb_str_clear(&yaml);
+		cb_str_add(&yaml, "vm: {name: a, paths: [");
+		for (int i = 0; i <= CB_YAML_NODES; i++)
+			cb_str_add(&yaml, "1,");
+		cb_str_add(&yaml, "]}");
+		load(&l, yaml.text);
+		assert_int_equal(l.problems.len, 1);
+		assert_string_equal(l.problems.items[0].check, "manifest.limit");
+	}
+	{
+		auto_loaded struct loaded l;
+
+		cb_str_clear(&yaml);
+		cb_str_add(&yaml, "vm: {name: a, paths: [");
+		for (int i = 0; i <= CB_YAML_ANCHORS; i++)
+			cb_str_printf(&yaml, "&a%d 1,", i);
+		cb_str_add(&yaml, "]}");
+		load(&l, yaml.text);
+		assert_int_equal(l.problems.len, 1);
+		assert_non_null(strstr(l.problems.items[0].message, "too many anchors"));
+	}
+	{
+		auto_loaded struct loaded l;
+
+		cb_str_clear(&yaml);
+		while (yaml.len <= CB_MANIFEST_MAX)
+			cb_str_add(&yaml,
+				   "# a comment that is quite long and says nothing at all\n");
+		load(&l, yaml.text);
+		check_problems(
+			&l,
+			(const char *[]){"1:1 manifest.limit|bytes: the limit is 1048576", NULL},
+			"t.yaml");
+	}
+}
+
+static void long_texts_have_their_limits(void **state)
+{
+	static const struct {
+		const char *key;
+		size_t most;
+	} rows[] = {{"description", 4096}, {"pool", 255}, {"base_image", 4095}};
+
+	(void)state;
+	for (size_t i = 0; i < CB_COUNT(rows); i++) {
+		for (size_t more = 0; more < 2; more++) {
+			cb_auto_str struct cb_str yaml = {0};
+			auto_loaded struct loaded l;
+
+			cb_str_printf(&yaml, "vm:\n  name: a\n  %s: ", rows[i].key);
+			for (size_t n = 0; n < rows[i].most + more; n++)
+				cb_str_add(&yaml, "\xc3\xa4"); /* one character */
+			load(&l, yaml.text);
+			assert_int_equal(l.count, more);
+			if (more)
+				assert_string_equal(l.problems.items[0].check, "manifest.range");
+		}
+	}
+}
+
+/* ---- scalars ---- */
+
+static void scalars_are_told_apart(void **state)
+{
+	static const struct {
+		const char *text;
+		enum cb_scalar kind;
+	} rows[] = {
+		{"", CB_SCALAR_NULL},
+		{"~", CB_SCALAR_NULL},
+		{"nULL", CB_SCALAR_TEXT},
+		{"yes", CB_SCALAR_BOOL},
+		{"y", CB_SCALAR_TEXT},
+		{"oN", CB_SCALAR_TEXT},
+		{"0", CB_SCALAR_INT},
+		{"-0", CB_SCALAR_INT},
+		{"-7", CB_SCALAR_INT},
+		{"+7", CB_SCALAR_PLUS},
+		{"00", CB_SCALAR_ZERO},
+		{"08", CB_SCALAR_ZERO},
+		{"-", CB_SCALAR_TEXT},
+		{"_1", CB_SCALAR_TEXT},
+		{"1_", CB_SCALAR_UNDERSCORE},
+		{"0x", CB_SCALAR_TEXT},
+		{"0xfF", CB_SCALAR_RADIX},
+		{"0b10", CB_SCALAR_RADIX},
+		{"0o8", CB_SCALAR_TEXT},
+		{"1:00", CB_SCALAR_SEXAGESIMAL},
+		{"1:60", CB_SCALAR_TEXT},
+		{"1:", CB_SCALAR_TEXT},
+		{"52:54:00:12:34:56", CB_SCALAR_SEXAGESIMAL},
+		{"52:54:00:ab:34:56", CB_SCALAR_TEXT},
+		{"1:30.5", CB_SCALAR_SEXAGESIMAL},
+		{"1.", CB_SCALAR_FLOAT},
+		{".5", CB_SCALAR_FLOAT},
+		{".", CB_SCALAR_TEXT},
+		{"1.2.3", CB_SCALAR_TEXT},
+		{"10.0.0.1", CB_SCALAR_TEXT},
+		{"1e5", CB_SCALAR_FLOAT},
+		{"1e", CB_SCALAR_TEXT},
+		{"-.inf", CB_SCALAR_FLOAT},
+		{".NaN", CB_SCALAR_FLOAT},
+		{"2026-01-31", CB_SCALAR_DATE},
+		{"2026-01", CB_SCALAR_TEXT},
+		{"2026-01-31-a", CB_SCALAR_TEXT},
+		{"2026-1-3 1:02:03 +1", CB_SCALAR_DATE},
+		{"2026-01-31T", CB_SCALAR_TEXT},
+		{"20260-01-31", CB_SCALAR_TEXT},
+		{"debian-12", CB_SCALAR_TEXT},
+		{"/x", CB_SCALAR_TEXT},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CB_COUNT(rows); i++) {
+		if (cb_scalar_of(rows[i].text) != rows[i].kind)
+			fail_msg("'%s' is taken for %s", rows[i].text,
+				 cb_scalar_name(cb_scalar_of(rows[i].text)));
+	}
+}
+
+/* ---- the table ---- */
+
+static void every_row_is_sound_and_its_example_loads(void **state)
+{
+	const struct cb_field *fields;
+	size_t n;
+
+	(void)state;
+	fields = cb_fields(&n);
+	assert_true(n > 20);
+	for (size_t i = 0; i < n; i++) {
+		const struct cb_field *f = &fields[i];
+		auto_loaded struct loaded l;
+		cb_auto_str struct cb_str yaml = {0};
+		struct cb_value initial = cb_field_default(f);
+
+		assert_ptr_equal(cb_field_find(f->scope, f->path), f);
+		assert_true(strlen(f->doc) > 5 && f->doc[strlen(f->doc) - 1] == '.');
+		assert_int_equal(initial.kind != CB_NONE, f->initial != NULL);
+		if (f->type == CB_TYPE_INT) {
+			assert_int_equal(initial.kind, CB_INT);
+			assert_true(initial.integer >= f->min && initial.integer <= f->max);
+		}
+		if (f->type == CB_TYPE_ENUM && f->initial)
+			assert_non_null(strstr(f->values, f->initial));
+		if (f->scope == CB_SCOPE_VM && strcmp(f->path, "name") == 0)
+			cb_str_printf(&yaml, "vm:\n  %s\n", f->example);
+		else if (f->scope == CB_SCOPE_VM)
+			cb_str_printf(&yaml, "vm:\n  name: a\n  %s\n", f->example);
+		else if (f->type == CB_TYPE_MAP)
+			cb_str_printf(&yaml, "%s\n", f->example);
+		else
+			cb_str_printf(&yaml, "%s\nvm: {name: a}\n", f->example);
+		load(&l, yaml.text);
+		if (l.count != 0) {
+			dump(&l);
+			fail_msg("the example of '%s' does not load", f->path);
+		}
+		assert_int_equal(l.problems.len, f->mutability == CB_MUT_LATER);
+		if (f->scope == CB_SCOPE_VM && f->mutability != CB_MUT_LATER &&
+		    f->type != CB_TYPE_MAP && f->type != CB_TYPE_NAME)
+			assert_non_null(cb_spec_find(&l.desired.vms.items[0].spec, f->path));
+	}
+	assert_null(cb_field_find(CB_SCOPE_ROOT, "ram_mb"));
+}
+
+/* ---- explain ---- */
+
+static void check_explained(const char *path, const char *const *fragments)
+{
+	cb_auto_str struct cb_str out = {0};
+	cb_auto_error struct cb_error err = {0};
+
+	assert_int_equal(cb_explain(path, &out, &err), 0);
+	for (size_t i = 0; fragments[i]; i++) {
+		if (!strstr(out.text, fragments[i]))
+			fail_msg("no '%s' in:\n%s", fragments[i], out.text);
+	}
+}
+
+static void explain_tells_what_a_key_means(void **state)
+{
+	static const char *const ram[] = {"vm.ram_mb\n",         "Memory.",
+					  "whole number of MiB", "4096",
+					  "16 to 16777216",      "live: takes effect at once",
+					  "ram_mb: 4096",        NULL};
+	static const char *const ways[] = {"ram_mb", "vm.ram_mb", "vms.db.ram_mb",
+					   "vms.a.b.ram_mb"};
+
+	(void)state;
+	for (size_t i = 0; i < CB_COUNT(ways); i++)
+		check_explained(ways[i], ram);
+	check_explained("boot", (const char *[]){"vm.boot\n", "restart", "vm.boot.kernel", NULL});
+	check_explained("vms.x.boot.kernel", (const char *[]){"vm.boot.kernel\n", "path", NULL});
+	check_explained("vm", (const char *[]){"vm\n", "vm.ram_mb", "vm.boot.kernel", NULL});
+	check_explained("state", (const char *[]){"running, stopped, absent", "none", NULL});
+	check_explained("owner", (const char *[]){"owner\n", "default   local", NULL});
+	check_explained("packages", (const char *[]){"known from CloneBox", NULL});
+	check_explained("", (const char *[]){"owner", "vm.ram_mb", "vm.boot.cmdline", NULL});
+	check_explained(NULL, (const char *[]){"owner", "vm.ram_mb", "vm.boot.cmdline", NULL});
+}
+
+static void explain_suggests_for_what_is_no_key(void **state)
+{
+	static const struct {
+		const char *path, *hint;
+	} rows[] = {
+		{"memory", "'vm.ram_mb'"},         {"vm.vcpu", "'vm.vcpus'"},
+		{"kernel", "'vm.boot.kernel'"},    {"ownr", "'owner'"},
+		{"vms.db.cpus", "lists all keys"}, {"xyzzy", "lists all keys"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CB_COUNT(rows); i++) {
+		cb_auto_str struct cb_str out = {0};
+		cb_auto_error struct cb_error err = {0};
+
+		assert_int_equal(cb_explain(rows[i].path, &out, &err), -CB_E_USAGE);
+		assert_int_equal(out.len, 0);
+		assert_non_null(strstr(err.message, rows[i].path));
+		if (!strstr(err.hint, rows[i].hint))
+			fail_msg("'%s': %s", rows[i].path, err.hint);
+	}
+}
+
+static void the_manual_is_that_of_the_table(void **state)
+{
+	cb_auto_str struct cb_str want = {0}, have = {0};
+	cb_auto_error struct cb_error err = {0};
+
+	(void)state;
+	cb_explain_markdown(&want);
+	if (cb_fs_read("docs/manifest.md", CB_MANIFEST_MAX, &have, &err) < 0) {
+		print_message("docs/manifest.md is not here: run from the top of the tree\n");
+		skip();
+	}
+	assert_non_null(strstr(have.text, want.text));
+}
+
+/* ---- examples ---- */
+
+static void the_examples_load_together(void **state)
+{
+	struct loaded l = {0};
+	cb_auto_error struct cb_error err = {0};
+	struct cb_source_texts texts = {0};
+
+	(void)state;
+	if (cb_source_files(&l.arena, &(const char *){"manifests"}, 1, &texts, &err) < 0) {
+		print_message("%s: run from the top of the tree\n", err.message);
+		skip();
+	}
+	l.count = cb_manifest_load(&l.arena, texts.items, texts.len, &l.desired, &l.problems);
+	check_good(&l);
+	assert_true(l.desired.vms.len > 0);
+	release_loaded(&l);
+}
+
+/* ---- files of others ---- */
+
+static void every_file_of_the_corpus_is_survived(void **state)
+{
+	const char *path = getenv("CB_CORPUS");
+	struct dirent **names = NULL;
+	int n, good = 0;
+
+	(void)state;
+	if (!path)
+		path = "../shared/corpus/clonebox-yaml";
+	n = scandir(path, &names, NULL, alphasort);
+	if (n < 0) {
+		print_message("no corpus at '%s': set CB_CORPUS\n", path);
+		skip();
+	}
+	for (int i = 0; i < n; i++) {
+		cb_auto_str struct cb_str bytes = {0};
+		cb_auto_error struct cb_error err = {0};
+		cb_auto_arena struct cb_arena arena = {0};
+		const char *file = cb_arena_printf(&arena, "%s/%s", path, names[i]->d_name);
+
+		if (names[i]->d_name[0] != '.' &&
+		    cb_fs_read(file, CB_MANIFEST_MAX, &bytes, &err) == 0) {
+			auto_loaded struct loaded l;
+
+			load(&l, cb_str_text(&bytes));
+			good += l.count == 0;
+			/* What CloneBox itself writes has to load as it is. */
+			if (strncmp(names[i]->d_name, "repo-", 5) == 0 &&
+			    strstr(names[i]->d_name, ".yaml") && l.count != 0) {
+				dump(&l);
+				fail_msg("%s does not load", file);
+			}
+		}
+		free(names[i]);
+	}
+	free(names);
+	print_message("corpus: %d files, %d load\n", n - 2, good);
+	assert_true(good > 0);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(form_1_gives_one_vm_with_values_and_their_places),
+		cmocka_unit_test(form_2_gives_vms_sorted_by_name),
+		cmocka_unit_test(documents_and_files_add_up),
+		cmocka_unit_test(nothing_at_all_is_no_problem),
+		cmocka_unit_test(all_spellings_of_booleans_load),
+		cmocka_unit_test(null_means_not_said),
+		cmocka_unit_test(quotes_make_text_of_everything),
+		cmocka_unit_test(versions_may_be_numbers_or_text),
+		cmocka_unit_test(anchors_aliases_and_merge_keys_work),
+		cmocka_unit_test(clonebox_keys_load_with_one_warning_each),
+		cmocka_unit_test(every_mistake_is_told_at_its_place),
+		cmocka_unit_test(bytes_that_are_no_text_are_told_at_their_place),
+		cmocka_unit_test(a_byte_order_mark_of_utf_8_is_fine),
+		cmocka_unit_test(columns_count_characters),
+		cmocka_unit_test(all_problems_of_all_files_come_at_once_and_sorted),
+		cmocka_unit_test(owners_of_two_files_have_to_agree),
+		cmocka_unit_test(what_an_alias_repeats_is_told_once),
+		cmocka_unit_test(limits_stop_what_no_person_writes),
+		cmocka_unit_test(long_texts_have_their_limits),
+		cmocka_unit_test(scalars_are_told_apart),
+		cmocka_unit_test(every_row_is_sound_and_its_example_loads),
+		cmocka_unit_test(explain_tells_what_a_key_means),
+		cmocka_unit_test(explain_suggests_for_what_is_no_key),
+		cmocka_unit_test(the_manual_is_that_of_the_table),
+		cmocka_unit_test(the_examples_load_together),
+		cmocka_unit_test(every_file_of_the_corpus_is_survived),
+	};
+
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests_name("manifest", tests, NULL, NULL);
+}
