@@ -129,8 +129,9 @@ static int perform(struct cb_run *run, const struct cb_step *step, struct cb_err
 		enum cb_probe state;
 		int p;
 
-		/* A conflict is found before anything is done. */
-		if (r == 0 || r == -CB_E_INTERRUPTED || r == -CB_E_CONFLICT)
+		/* A conflict is found before anything is done. After a timeout nobody knows, and
+		 * nobody will soon: the host is busy with that domain. */
+		if (r == 0 || r == -CB_E_INTERRUPTED || r == -CB_E_CONFLICT || r == -CB_E_TIMEOUT)
 			return r;
 		/* libvirtd may have died in the middle of it. */
 		run->redo = run->redo || is_unknown(r);
@@ -310,6 +311,7 @@ static bool leaves_open(int r)
 {
 	switch ((enum cb_code) - r) {
 	case CB_E_UNAVAILABLE:
+	case CB_E_TIMEOUT:
 	case CB_E_INTERRUPTED:
 	case CB_E_CORRUPT:
 	case CB_E_INTERNAL:
@@ -321,7 +323,6 @@ static bool leaves_open(int r)
 	case CB_E_CONFLICT:
 	case CB_E_REFUSED:
 	case CB_E_BUSY:
-	case CB_E_TIMEOUT:
 	case CB_E_UNSUPPORTED:
 	case CB_E_DENIED:
 	case CB_E_FAILED:

@@ -125,6 +125,22 @@ static int start_probe(struct cb_run *run, const struct cb_step *step, enum cb_p
 	}
 }
 
+/* libvirt 9.0 that dies before it has forked QEMU finds its own note of a start without a process
+ * when it comes back, and holds the domain's lock for it for ever: no call of its API ends that. */
+static int drop_half_start(struct cb_run *run, const struct cb_step *step, struct cb_error *err)
+{
+	int r = run->driver->ops->domain_power_off(run->driver, cb_step_arg(step, "uuid"), err);
+
+	if (r != -CB_E_TIMEOUT)
+		return r;
+	return cb_error_hint(
+		err,
+		"libvirt died while it began to start '%s', and still holds its lock: on the host, "
+		"stop libvirt's daemon, remove /run/libvirt/qemu/%s.xml if its <domstatus> says "
+		"pid='0', start the daemon, and run `clonebox recover --auto`",
+		step->target, step->target);
+}
+
 static int start(struct cb_run *run, const struct cb_step *step, struct cb_error *err)
 {
 	cb_auto_arena struct cb_arena arena = {0};
@@ -132,7 +148,7 @@ static int start(struct cb_run *run, const struct cb_step *step, struct cb_error
 	int r = run->redo ? look(run, &arena, step, &domain, err) : 0;
 
 	if (r == 0 && domain.starting)
-		r = run->driver->ops->domain_power_off(run->driver, cb_step_arg(step, "uuid"), err);
+		r = drop_half_start(run, step, err);
 	if (r < 0)
 		return r;
 	return run->driver->ops->domain_start(run->driver, cb_step_arg(step, "uuid"), err);
