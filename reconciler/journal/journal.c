@@ -313,6 +313,23 @@ static void sweep(const char *dir)
 		(void)closedir(entries);
 }
 
+/* A new file with a claim on it. Another run may sweep it away before the claim: then anew. */
+static int open_temporary(char *path)
+{
+	const size_t suffix = strlen(path) - strlen("XXXXXX");
+
+	for (;;) {
+		struct stat st;
+		int fd = mkostemp(path, O_CLOEXEC);
+
+		if (fd < 0 || (claim(fd) && fstat(fd, &st) == 0 && st.st_nlink > 0))
+			return fd;
+		(void)close(fd);
+		(void)unlink(path);
+		memcpy(path + suffix, "XXXXXX", strlen("XXXXXX"));
+	}
+}
+
 int cb_journal_create(const char *state_dir, const char *id, const json_t *begin,
 		      const json_t *plan, unsigned steps, struct cb_journal **out,
 		      struct cb_error *err)
@@ -331,10 +348,7 @@ int cb_journal_create(const char *state_dir, const char *id, const json_t *begin
 	/* The leading dot keeps what a killed run leaves here out of every list. */
 	temporary = cb_arena_printf(&j->arena, "%s/.%s.XXXXXX", j->open_dir, id);
 	sweep(j->open_dir);
-	j->fd = mkostemp(temporary, O_CLOEXEC);
-	if (j->fd >= 0)
-		claim(j->fd);
-	if (j->fd < 0)
+	if ((j->fd = open_temporary(temporary)) < 0)
 		return cb_error_errno(err, errno, "cannot make a journal in '%s'", j->open_dir);
 	r = write_head(j, begin, plan, steps, err);
 	if (r == 0)
@@ -712,7 +726,7 @@ static const char *image_path(struct cb_arena *arena, const struct cb_journal *j
 	return cb_arena_printf(arena, "%s/%u.xml", j->image_dir, step);
 }
 
-int cb_journal_save(struct cb_journal *journal, unsigned step, const char *document,
+int cb_journal_save(struct cb_journal *journal, unsigned step, const void *bytes, size_t len,
 		    struct cb_error *err)
 {
 	cb_auto_arena struct cb_arena arena = {0};
@@ -723,7 +737,7 @@ int cb_journal_save(struct cb_journal *journal, unsigned step, const char *docum
 		return r;
 	if (cb_journal_outcome(journal))
 		return cb_error_set(err, CB_E_INTERNAL, "transaction '%s' is closed", journal->id);
-	if (strlen(document) > DOCUMENT_MAX)
+	if (len > DOCUMENT_MAX)
 		return cb_error_set(err, CB_E_UNSUPPORTED, "the document of step %u is too large",
 				    step);
 	if (access(path, F_OK) == 0) {
@@ -734,7 +748,7 @@ int cb_journal_save(struct cb_journal *journal, unsigned step, const char *docum
 	} else {
 		r = cb_fs_mkdirs(journal->image_dir, err);
 		if (r == 0)
-			r = cb_fs_write_atomic(path, document, strlen(document), err);
+			r = cb_fs_write_atomic(path, bytes, len, err);
 	}
 	return r < 0 ? poison(journal, err) : 0;
 }

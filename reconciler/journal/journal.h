@@ -103,11 +103,11 @@ const json_t *cb_journal_detail(const struct cb_journal *journal, unsigned step)
 /* All records as a JSON array of {seq, type, step?, time, ...}. Owned by the caller. */
 json_t *cb_journal_dump(const struct cb_journal *journal);
 
-/* Documents with secrets, 0600, durable on return, gone at finish. The first one that is saved for
- * a step stays: a step that is performed again after a crash may see its own work, not what was
- * there before. CB_E_NOT_FOUND where none was saved. */
-CB_CHECKED int cb_journal_save(struct cb_journal *journal, unsigned step, const char *document,
-			       struct cb_error *err);
+/* Documents and images with secrets, 0600, durable on return, gone at finish. The first one that is
+ * saved for a step stays: a step that is performed again after a crash may see its own work, not
+ * what was there before. CB_E_NOT_FOUND where none was saved. */
+CB_CHECKED int cb_journal_save(struct cb_journal *journal, unsigned step, const void *bytes,
+			       size_t len, struct cb_error *err);
 CB_CHECKED int cb_journal_load(struct cb_journal *journal, unsigned step, struct cb_str *out,
 			       struct cb_error *err);
 

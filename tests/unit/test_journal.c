@@ -861,10 +861,10 @@ static void everything_is_durable_in_its_order(void **unused)
 	j = create("a", 1);
 	assert_trace("write temporary, write temporary, sync temporary, publish a.cbj, "
 		     "sync journal");
-	ok(cb_journal_save(j, 1, "<domain/>", &err), &err);
+	ok(cb_journal_save(j, 1, "<domain/>", strlen("<domain/>"), &err), &err);
 	assert_trace("make a.d, sync journal, write temporary, sync temporary, rename to 1.xml, "
 		     "sync a.d");
-	ok(cb_journal_save(j, 1, "<domain/>", &err), &err);
+	ok(cb_journal_save(j, 1, "<domain/>", strlen("<domain/>"), &err), &err);
 	assert_trace("sync a.d, sync journal");
 	step(j, CB_RECORD_INTENT, 1);
 	assert_trace("write a.cbj, sync a.cbj");
@@ -895,7 +895,7 @@ static void closed_journals_take_no_more(void **unused)
 	finish(j, "committed");
 	finish(j, "something else");
 	assert_int_equal(cb_journal_step(j, CB_RECORD_INTENT, 0, NULL, &err), -CB_E_INTERNAL);
-	assert_int_equal(cb_journal_save(j, 0, "<x/>", &err), -CB_E_INTERNAL);
+	assert_int_equal(cb_journal_save(j, 0, "<x/>", strlen("<x/>"), &err), -CB_E_INTERNAL);
 	cb_journal_free(j);
 	j = reopen(ID);
 	assert_string_equal(cb_journal_outcome(j), "committed");
@@ -1010,7 +1010,7 @@ static void lists_are_ordered_by_age(void **unused)
 	write_file(open_path(".ab.cbj"), "CBJ1", 4);
 	write_file(open_path("notes.txt"), "x", 1);
 	write_file(open_path("a b.cbj"), "x", 1);
-	ok(cb_journal_save(j[1], 0, "<domain/>", &err), &err);
+	ok(cb_journal_save(j[1], 0, "<domain/>", strlen("<domain/>"), &err), &err);
 	ok(cb_journal_list(state, CB_JOURNALS_OPEN, &arena, &ids, &err), &err);
 	assert_int_equal(ids.len, CB_COUNT(names));
 	for (size_t i = 0; i < ids.len; i++)
@@ -1044,10 +1044,11 @@ static void documents_are_private_and_go_at_the_end(void **unused)
 
 	(void)unused;
 	assert_int_equal(cb_journal_load(j, 1, &text, &err), -CB_E_NOT_FOUND);
-	ok(cb_journal_save(j, 1, "<domain passwd='x'/>", &err), &err);
-	ok(cb_journal_save(j, 2, "", &err), &err);
+	ok(cb_journal_save(j, 1, "<domain passwd='x'/>", strlen("<domain passwd='x'/>"), &err),
+	   &err);
+	ok(cb_journal_save(j, 2, "", strlen(""), &err), &err);
 	/* A step that is performed again has seen its own work. */
-	ok(cb_journal_save(j, 1, "<domain new='y'/>", &err), &err);
+	ok(cb_journal_save(j, 1, "<domain new='y'/>", strlen("<domain new='y'/>"), &err), &err);
 	assert_int_equal(stat(open_path(ID ".d"), &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0700);
 	assert_int_equal(stat(open_path(ID ".d/1.xml"), &st), 0);
@@ -1467,7 +1468,8 @@ static int live(struct cb_error *err)
 
 	r = cb_journal_create(state, ID, object, object, 2, &j, err);
 	if (r == 0)
-		r = cb_journal_save(j, 1, "<domain passwd='x'/>", err);
+		r = cb_journal_save(j, 1, "<domain passwd='x'/>", strlen("<domain passwd='x'/>"),
+				    err);
 	if (r == 0)
 		r = cb_journal_step(j, CB_RECORD_INTENT, 1, NULL, err);
 	if (r == 0)
@@ -1629,7 +1631,7 @@ static void a_failed_sync_is_final(void **unused)
 	assert_int_equal(cb_journal_step(j, CB_RECORD_DONE, 1, NULL, &err), -CB_E_IO);
 	assert_string_equal(err.message, first.message);
 	assert_string_equal(err.hint, first.hint);
-	assert_int_equal(cb_journal_save(j, 1, "x", &err), -CB_E_IO);
+	assert_int_equal(cb_journal_save(j, 1, "x", strlen("x"), &err), -CB_E_IO);
 	assert_int_equal(cb_journal_finish(j, "committed", &err), -CB_E_IO);
 	assert_string_equal(err.message, first.message);
 	assert_int_equal(err.sys_errno, EIO);
@@ -1658,7 +1660,7 @@ static void a_finish_is_finished_by_the_next_run(void **unused)
 
 		step(j, CB_RECORD_INTENT, 1);
 		if (state_of < 3)
-			ok(cb_journal_save(j, 1, "<domain/>", &err), &err);
+			ok(cb_journal_save(j, 1, "<domain/>", strlen("<domain/>"), &err), &err);
 		read_file(cb_journal_path(j), &bytes);
 		cb_journal_free(j);
 		cb_record_scan(&arena, bytes.text, bytes.len, cb_record_seed(ID), &scan);
