@@ -12,8 +12,18 @@ struct cb_decode {
 	struct cb_arena *arena;
 	const char *file;
 	struct cb_problems *problems;
-	const char *target; /* the VM at hand, or NULL */
+	const char *target;           /* the VM at hand, or NULL */
+	enum cb_scope scope;          /* whose keys are read; set inside */
+	const char *const *variables; /* as in struct cb_manifest_text */
+	size_t *expanded;             /* bytes that variables made so far */
 };
+
+/* In a spec that is being loaded, a value of no kind says something, too:
+ * - null, which takes back what a profile or the defaults say, and everything below it;
+ * - a list was given, perhaps an empty one: the entry at the path of the list itself;
+ * - the value is there but wrong, which has been reported (CB_FROM_DEFAULT): what needs it need not
+ *   be reported as well.
+ * fleet.c takes them out. */
 
 /* Reports a problem at a node. `fix` may be NULL. */
 void cb_decode_problem(const struct cb_decode *d, const struct cb_yaml_node *node,
@@ -34,16 +44,23 @@ bool cb_decode_is_null(const struct cb_yaml_node *node);
 const struct cb_field *cb_decode_key(const struct cb_decode *d, enum cb_scope scope,
 				     const char *map, const struct cb_yaml_node *key);
 
-/* Reads the value of a scalar field. False if it says nothing or is wrong; the latter is reported.
- */
+/* Reads the value of a field that has no rows below it. False if it says nothing or is wrong; the
+ * latter is reported. `origin` says where it stands and whether it must not be shown. */
 bool cb_decode_value(const struct cb_decode *d, const struct cb_field *field,
-		     const struct cb_yaml_node *node, struct cb_value *value);
+		     const struct cb_yaml_node *node, struct cb_value *value,
+		     struct cb_origin *origin);
 
 /* Reads the keys of a VM into the spec, except its name: `name` gets that node. */
 void cb_decode_vm(const struct cb_decode *d, const struct cb_yaml_node *map, struct cb_spec *spec,
 		  const struct cb_yaml_node **name);
 
-/* Reads a VM's name, from a value or from a key of `vms:`. NULL where it is none: reported. */
-const char *cb_decode_name(const struct cb_decode *d, const struct cb_yaml_node *node);
+/* Reads the keys of an entry of `hosts:`, `networks:` and the like. */
+void cb_decode_entry(const struct cb_decode *d, enum cb_scope scope, const struct cb_yaml_node *map,
+		     struct cb_spec *spec);
+
+/* Reads the name of a VM, or of `what` ("host"), from a value or from a key of `vms:`. NULL where
+ * it is none: reported. */
+const char *cb_decode_name(const struct cb_decode *d, const char *what,
+			   const struct cb_yaml_node *node);
 
 #endif

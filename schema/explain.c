@@ -6,6 +6,34 @@
 #include "reconciler/model/field.h"
 #include "schema/suggest.h"
 
+/* The places where keys stand, in the order in which people should read of them. */
+static const struct {
+	enum cb_scope scope;
+	const char *prefix; /* of paths, as people say them */
+	const char *key;    /* of the top level */
+	const char *title, *where;
+} places[] = {
+	{CB_SCOPE_ROOT, "", "", "Top level", NULL},
+	{CB_SCOPE_VM, "vm.", "vms", "Keys of a VM",
+	 "Below `vm:`, or below a name in `vms:` or `profiles:`."},
+	{CB_SCOPE_DEFAULTS, "defaults.", "defaults", "Keys of `defaults`", "Below `defaults:`."},
+	{CB_SCOPE_HOST, "hosts.NAME.", "hosts", "Keys of a host", "Below a name in `hosts:`."},
+	{CB_SCOPE_IMAGE, "images.NAME.", "images", "Keys of an image",
+	 "Below a name in `images:`."},
+	{CB_SCOPE_NETWORK, "networks.NAME.", "networks", "Keys of a network",
+	 "Below a name in `networks:`."},
+	{CB_SCOPE_POOL, "pools.NAME.", "pools", "Keys of a pool", "Below a name in `pools:`."},
+};
+
+static const char *prefix_of(enum cb_scope scope)
+{
+	for (size_t i = 0; i < CB_COUNT(places); i++) {
+		if (places[i].scope == scope)
+			return places[i].prefix;
+	}
+	return "";
+}
+
 static const char *change_words(enum cb_mutability mutability)
 {
 	switch (mutability) {
@@ -19,6 +47,12 @@ static const char *change_words(enum cb_mutability mutability)
 		return "not possible: it makes another VM";
 	case CB_MUT_STATE:
 		return "starts, stops or removes the VM";
+	case CB_MUT_RECORD:
+		return "noted with the VM; nothing on the machine changes";
+	case CB_MUT_SEED:
+		return "told to the guest at its first boot only; see `guest`";
+	case CB_MUT_LOAD:
+		return "read where manifests are loaded; what follows from it changes";
 	case CB_MUT_LATER:
 		return "known from CloneBox; loads with a warning, not acted on by this version";
 	}
@@ -51,6 +85,31 @@ static void add_type(struct cb_str *out, const struct cb_field *field)
 	case CB_TYPE_FILE:
 		cb_str_add(out, "path of a file, relative to the manifest's directory");
 		break;
+	case CB_TYPE_KEY:
+		cb_str_add(out, "letters, digits, '_', '-'; first a letter or digit");
+		break;
+	case CB_TYPE_SIZE:
+		cb_str_add(out, "size with its unit: 512MiB, 100GiB, 2TB");
+		break;
+	case CB_TYPE_MAC:
+		cb_str_add(out, "MAC address");
+		break;
+	case CB_TYPE_IP:
+		cb_str_add(out, "IPv4 address");
+		break;
+	case CB_TYPE_CIDR:
+		cb_str_add(out, "IPv4 network with its size");
+		break;
+	case CB_TYPE_SECRET:
+		cb_str_add(out, "text, never shown");
+		break;
+	case CB_TYPE_TEXTS:
+		cb_str_add(out, "list of texts");
+		break;
+	case CB_TYPE_LIST:
+		cb_str_add(out, "list, each entry with a `name`");
+		break;
+	case CB_TYPE_JSON:
 	case CB_TYPE_MAP:
 		cb_str_add(out, "map");
 		break;
@@ -65,8 +124,11 @@ static void add_limits(struct cb_str *out, const struct cb_field *field)
 {
 	if (field->type == CB_TYPE_INT)
 		cb_str_printf(out, "%" PRId64 " to %" PRId64, field->min, field->max);
+	else if (field->type == CB_TYPE_SIZE)
+		cb_str_add(out, "1MiB to 64TiB");
 	else if (field->max > 0)
-		cb_str_printf(out, "%" PRId64 " to %" PRId64 " characters", field->min, field->max);
+		cb_str_printf(out, "%s%" PRId64 " to %" PRId64 " characters",
+			      field->type == CB_TYPE_TEXTS ? "each " : "", field->min, field->max);
 }
 
 static const char *initial_words(const struct cb_field *field)
@@ -76,9 +138,17 @@ static const char *initial_words(const struct cb_field *field)
 	return *field->initial ? field->initial : "empty";
 }
 
+/* The scope whose rows stand below this key, CB_SCOPE_ROOT if it is not such a key. */
+static enum cb_scope scope_below(const struct cb_field *field)
+{
+	bool named;
+
+	return cb_field_scope_below(field->scope, field->path, &named);
+}
+
 static bool is_container(const struct cb_field *field)
 {
-	return field->type == CB_TYPE_MAP && field->scope == CB_SCOPE_ROOT;
+	return scope_below(field) != CB_SCOPE_ROOT;
 }
 
 static bool is_below(const struct cb_field *field, const struct cb_field *map)
@@ -86,15 +156,15 @@ static bool is_below(const struct cb_field *field, const struct cb_field *map)
 	size_t len = strlen(map->path);
 
 	if (is_container(map))
-		return field->scope == CB_SCOPE_VM;
+		return field->scope == scope_below(map);
 	return field->scope == map->scope && strncmp(field->path, map->path, len) == 0 &&
-	       field->path[len] == '.';
+	       strchr(".[", field->path[len]) && field->path[len];
 }
 
-/* The path as people would say it: with `vm.` in front. */
+/* The path as people would say it: with what it stands below in front. */
 static void add_path(struct cb_str *out, const struct cb_field *field)
 {
-	cb_str_printf(out, "%s%s", field->scope == CB_SCOPE_VM ? "vm." : "", field->path);
+	cb_str_printf(out, "%s%s", prefix_of(field->scope), field->path);
 }
 
 static void add_line(struct cb_str *out, const struct cb_field *field)
@@ -135,7 +205,7 @@ static void explain_field(struct cb_str *out, const struct cb_field *field)
 			      cb_mutability_name(field->mutability),
 			      change_words(field->mutability));
 	cb_str_printf(out, "\n  %-10s%s\n", "example", field->example);
-	if (field->type == CB_TYPE_MAP)
+	if (field->type == CB_TYPE_MAP || field->type == CB_TYPE_LIST)
 		add_children(out, field);
 }
 
@@ -144,63 +214,102 @@ static void explain_all(struct cb_str *out)
 	const struct cb_field *fields;
 	size_t n;
 
-	cb_str_add(out, "Keys at the top level of a manifest:\n");
 	fields = cb_fields(&n);
-	for (size_t i = 0; i < n; i++) {
-		if (i > 0 && fields[i].scope != fields[i - 1].scope)
-			cb_str_add(out, "\nKeys of a VM, below 'vm:' or below a name in 'vms:':\n");
-		add_line(out, &fields[i]);
+	for (size_t k = 0; k < CB_COUNT(places); k++) {
+		cb_str_printf(out, "%s%s:\n", k ? "\n" : "", places[k].title);
+		for (size_t i = 0; i < n; i++) {
+			if (fields[i].scope == places[k].scope)
+				add_line(out, &fields[i]);
+		}
 	}
 	cb_str_add(out, "\n'clonebox explain KEY' tells more of one of them.\n");
 }
 
-/* Takes "vm." and "vms.NAME." off. */
-static const char *below_vm(const char *path)
+/* Whether the path, or the part of it behind dots, is a key of the scope: names may have dots of
+ * their own. In lists "disks.size" will do. */
+static const struct cb_field *find_below(enum cb_scope scope, const char *path)
 {
-	const char *dot;
+	const struct cb_field *fields;
+	size_t n;
 
-	if (strncmp(path, "vm.", 3) == 0)
-		return path + 3;
-	if (strncmp(path, "vms.", 4) != 0)
-		return path;
-	/* A name may have dots of its own: the key is what is a key. */
-	for (dot = strchr(path + 4, '.'); dot; dot = strchr(dot + 1, '.')) {
-		if (cb_field_find(CB_SCOPE_VM, dot + 1))
-			return dot + 1;
+	fields = cb_fields(&n);
+	for (const char *at = path; at; at = strchr(at, '.') ? strchr(at, '.') + 1 : NULL) {
+		for (size_t i = 0; i < n; i++) {
+			const char *a = fields[i].path, *b = at;
+
+			while (fields[i].scope == scope && *a && (*a == *b || *a == '[')) {
+				if (*a == '[') {
+					a += strlen("[]");
+					b += *b == '[' ? strcspn(b, "]") + 1 : 0;
+				} else {
+					a++;
+					b++;
+				}
+			}
+			if (fields[i].scope == scope && !*a && !*b)
+				return &fields[i];
+		}
 	}
-	return path;
+	return NULL;
 }
 
-static int unknown(const char *path, const char *key, struct cb_error *err)
+/* Takes "vm." and the like off. Where a top level key stands alone, it is that. */
+static const struct cb_field *find(const char *path)
 {
-	const struct cb_field *field = cb_suggest_field(CB_SCOPE_VM, "", key);
+	const struct cb_field *field = cb_field_find(CB_SCOPE_ROOT, path);
+	size_t len = strcspn(path, ".");
+
+	/* Where both have the key, it is CloneBox's sibling of `vm:`, and means the same. */
+	if (field)
+		return field;
+	if (strncmp(path, "defaults.vm.", strlen("defaults.vm.")) == 0)
+		return find_below(CB_SCOPE_VM, path + strlen("defaults.vm."));
+	if (len == 2 && strncmp(path, "vm", len) == 0 && path[len])
+		return find_below(CB_SCOPE_VM, path + len + 1);
+	for (size_t i = 1; i < CB_COUNT(places); i++) {
+		if (strlen(places[i].key) == len && strncmp(places[i].key, path, len) == 0 &&
+		    path[len])
+			return find_below(places[i].scope, path + len + 1);
+	}
+	if (strncmp(path, "profiles.", len + 1) == 0 && path[len])
+		return find_below(CB_SCOPE_VM, path + len + 1);
+	return cb_field_find(CB_SCOPE_VM, path) ? cb_field_find(CB_SCOPE_VM, path)
+						: find_below(CB_SCOPE_VM, path);
+}
+
+static int unknown(const char *path, struct cb_error *err)
+{
+	const char *dot = strrchr(path, '.'), *key = dot ? dot + 1 : path;
+	const struct cb_field *field = NULL;
 
 	(void)cb_error_set(err, CB_E_USAGE, "there is no key '%s'", path);
+	for (size_t i = 1; i < CB_COUNT(places) && !field; i++) {
+		size_t len = strlen(places[i].key);
+
+		if (strncmp(places[i].key, path, len) == 0 && path[len] == '.')
+			field = cb_suggest_field(places[i].scope, "", key);
+	}
+	if (!field)
+		field = cb_suggest_field(CB_SCOPE_VM, "", key);
 	if (!field)
 		field = cb_suggest_field(CB_SCOPE_ROOT, "", key);
 	if (field)
-		return cb_error_hint(err, "did you mean '%s%s'?",
-				     field->scope == CB_SCOPE_VM ? "vm." : "", field->path);
+		return cb_error_hint(err, "did you mean '%s%s'?", prefix_of(field->scope),
+				     field->path);
 	return cb_error_hint(err, "'clonebox explain' lists all keys");
 }
 
 int cb_explain(const char *path, struct cb_str *out, struct cb_error *err)
 {
-	const struct cb_field *field = NULL;
-	const char *key;
+	const struct cb_field *field;
 
 	if (!path || !*path) {
 		explain_all(out);
 		return 0;
 	}
-	key = below_vm(path);
-	/* Where both have the key, it is CloneBox's sibling of `vm:`, and means the same. */
-	if (key == path)
-		field = cb_field_find(CB_SCOPE_ROOT, path);
+	field = find(path);
 	if (!field)
-		field = cb_field_find(CB_SCOPE_VM, key);
-	if (!field)
-		return unknown(path, key, err);
+		return unknown(path, err);
 	explain_field(out, field);
 	return 0;
 }
@@ -244,23 +353,30 @@ static void add_table(struct cb_str *out, enum cb_scope scope)
 		if (fields[i].scope == scope && fields[i].mutability != CB_MUT_LATER)
 			add_row(out, &fields[i]);
 	}
-	cb_str_add(out, "\nKnown from CloneBox, not acted on by this version:");
 	for (size_t i = 0; i < n; i++) {
 		if (fields[i].scope == scope && fields[i].mutability == CB_MUT_LATER)
-			cb_str_printf(out, "%s `%s`", later++ ? "," : "", fields[i].path);
+			cb_str_printf(out, "%s `%s`",
+				      later++ ? ","
+					      : "\nKnown from CloneBox, not acted on by this "
+						"version:",
+				      fields[i].path);
 	}
-	cb_str_add(out, ".\n");
+	if (later)
+		cb_str_add(out, ".\n");
 }
 
 void cb_explain_markdown(struct cb_str *out)
 {
 	static const enum cb_mutability all[] = {CB_MUT_LIVE,      CB_MUT_RESTART, CB_MUT_RECREATE,
-						 CB_MUT_IMMUTABLE, CB_MUT_STATE,   CB_MUT_LATER};
+						 CB_MUT_IMMUTABLE, CB_MUT_STATE,   CB_MUT_RECORD,
+						 CB_MUT_SEED,      CB_MUT_LOAD,    CB_MUT_LATER};
 
-	cb_str_add(out, "## Top level\n\n");
-	add_table(out, CB_SCOPE_ROOT);
-	cb_str_add(out, "\n## Keys of a VM\n\nBelow `vm:`, or below a name in `vms:`.\n\n");
-	add_table(out, CB_SCOPE_VM);
+	for (size_t i = 0; i < CB_COUNT(places); i++) {
+		cb_str_printf(out, "%s## %s\n\n", i ? "\n" : "", places[i].title);
+		if (places[i].where)
+			cb_str_printf(out, "%s\n\n", places[i].where);
+		add_table(out, places[i].scope);
+	}
 	cb_str_add(out, "\n## What a change costs\n\n");
 	for (size_t i = 0; i < CB_COUNT(all); i++)
 		cb_str_printf(out, "- **%s**: %s.\n", cb_mutability_name(all[i]),

@@ -29,13 +29,85 @@ const struct cb_field *cb_fields(size_t *count)
 	return fields;
 }
 
+/* Whether the row's pattern is that of the path: "disks[].size", "disks[data].size". */
+static bool matches(const char *pattern, const char *path)
+{
+	for (; *pattern && *pattern == *path; pattern++, path++) {
+		if (*pattern != '[')
+			continue;
+		if (!(path = strchr(path, ']')))
+			return false;
+		pattern = strchr(pattern, ']');
+	}
+	return *pattern == *path;
+}
+
 const struct cb_field *cb_field_find(enum cb_scope scope, const char *path)
 {
 	for (size_t i = 0; i < CB_COUNT(fields); i++) {
-		if (fields[i].scope == scope && strcmp(fields[i].path, path) == 0)
+		if (fields[i].scope == scope && matches(fields[i].path, path))
 			return &fields[i];
 	}
 	return NULL;
+}
+
+const char *cb_field_element(struct cb_arena *arena, const char *list, const char *path)
+{
+	size_t len = strlen(list);
+	const char *end;
+
+	if (strncmp(path, list, len) != 0 || path[len] != '[' || !(end = strchr(path, ']')))
+		return NULL;
+	return cb_arena_strndup(arena, path + len + 1, (size_t)(end - path) - len - 1);
+}
+
+enum cb_scope cb_field_scope_below(enum cb_scope scope, const char *path, bool *named)
+{
+	static const struct {
+		enum cb_scope scope;
+		const char *path;
+		enum cb_scope below;
+		bool named;
+	} rows[] = {
+		{CB_SCOPE_ROOT, "vm", CB_SCOPE_VM, false},
+		{CB_SCOPE_ROOT, "vms", CB_SCOPE_VM, true},
+		{CB_SCOPE_ROOT, "profiles", CB_SCOPE_VM, true},
+		{CB_SCOPE_ROOT, "hosts", CB_SCOPE_HOST, true},
+		{CB_SCOPE_ROOT, "images", CB_SCOPE_IMAGE, true},
+		{CB_SCOPE_ROOT, "networks", CB_SCOPE_NETWORK, true},
+		{CB_SCOPE_ROOT, "pools", CB_SCOPE_POOL, true},
+		{CB_SCOPE_ROOT, "defaults", CB_SCOPE_DEFAULTS, false},
+		{CB_SCOPE_DEFAULTS, "vm", CB_SCOPE_VM, false},
+	};
+
+	for (size_t i = 0; i < CB_COUNT(rows); i++) {
+		if (rows[i].scope == scope && strcmp(rows[i].path, path) == 0) {
+			*named = rows[i].named;
+			return rows[i].below;
+		}
+	}
+	return CB_SCOPE_ROOT;
+}
+
+const char *cb_scope_name(enum cb_scope scope)
+{
+	switch (scope) {
+	case CB_SCOPE_ROOT:
+		return "manifest";
+	case CB_SCOPE_DEFAULTS:
+		return "defaults";
+	case CB_SCOPE_HOST:
+		return "host";
+	case CB_SCOPE_IMAGE:
+		return "image";
+	case CB_SCOPE_NETWORK:
+		return "network";
+	case CB_SCOPE_POOL:
+		return "pool";
+	case CB_SCOPE_VM:
+		return "vm";
+	}
+	return "";
 }
 
 struct cb_value cb_field_default(const struct cb_field *field)
@@ -51,8 +123,17 @@ struct cb_value cb_field_default(const struct cb_field *field)
 	case CB_TYPE_ENUM:
 	case CB_TYPE_NAME:
 	case CB_TYPE_FILE:
+	case CB_TYPE_KEY:
+	case CB_TYPE_MAC:
+	case CB_TYPE_IP:
+	case CB_TYPE_CIDR:
+	case CB_TYPE_SECRET:
 		return cb_string(field->initial);
+	case CB_TYPE_SIZE:
+	case CB_TYPE_TEXTS:
+	case CB_TYPE_JSON:
 	case CB_TYPE_MAP:
+	case CB_TYPE_LIST:
 	case CB_TYPE_ANY:
 		break;
 	}
@@ -72,6 +153,12 @@ const char *cb_mutability_name(enum cb_mutability mutability)
 		return "immutable";
 	case CB_MUT_STATE:
 		return "state";
+	case CB_MUT_RECORD:
+		return "record";
+	case CB_MUT_SEED:
+		return "seed";
+	case CB_MUT_LOAD:
+		return "load";
 	case CB_MUT_LATER:
 		return "later";
 	}

@@ -18,7 +18,7 @@ void cb_schema_report(struct cb_arena *arena, struct cb_problems *problems,
 		.check = at->check,
 		.target = cb_arena_strdup(arena, at->target ? at->target : ""),
 		.fix = cb_arena_strdup(arena, fix ? fix : ""),
-		.origin = {CB_FROM_MANIFEST, at->file, at->line, at->column},
+		.origin = {CB_FROM_MANIFEST, at->file, at->line, at->column, false},
 	};
 	char *message = NULL;
 	va_list ap;

@@ -7,6 +7,7 @@
 #include "reconciler/base/compiler.h"
 
 #define DIGITS "0123456789"
+#define ENOUGH UINT64_C(1000000000000000)
 
 static const char *const truths[] = {"true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON"};
 static const char *const lies[] = {"false", "False", "FALSE", "no", "No",
@@ -191,4 +192,63 @@ int cb_scalar_int(const char *text, int64_t *value)
 	errno = 0;
 	*value = strtoll(text, NULL, 10);
 	return errno ? -1 : 0;
+}
+
+int cb_scalar_size(const char *text, int64_t *bytes)
+{
+	static const struct {
+		const char *unit;
+		uint64_t bytes;
+	} units[] = {
+		{"KiB", UINT64_C(1) << 10},   {"MiB", UINT64_C(1) << 20},
+		{"GiB", UINT64_C(1) << 30},   {"TiB", UINT64_C(1) << 40},
+		{"KB", UINT64_C(1000)},       {"MB", UINT64_C(1000000)},
+		{"GB", UINT64_C(1000000000)}, {"TB", UINT64_C(1000000000000)},
+	};
+
+	size_t digits = strspn(text, "0123456789");
+	uint64_t number = 0;
+
+	if (digits == 0 || (text[0] == '0' && digits > 1))
+		return -1;
+	/* What has more digits is more than there can be, whatever the unit. */
+	for (size_t i = 0; i < digits && number < ENOUGH; i++)
+		number = number * 10 + (uint64_t)(text[i] - '0');
+	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
+		uint64_t size;
+
+		if (strcmp(text + digits + (text[digits] == ' '), units[i].unit) != 0)
+			continue;
+		if (__builtin_mul_overflow(number, units[i].bytes, &size) || size > INT64_MAX)
+			size = INT64_MAX;
+		*bytes = (int64_t)size;
+		return 0;
+	}
+	return -1;
+}
+
+json_t *cb_scalar_json(enum cb_scalar kind, const char *text, size_t len)
+{
+	int64_t number;
+
+	switch (kind) {
+	case CB_SCALAR_NULL:
+		return json_null();
+	case CB_SCALAR_BOOL:
+		return json_boolean(cb_scalar_bool(text));
+	case CB_SCALAR_INT:
+		if (cb_scalar_int(text, &number) == 0)
+			return json_integer(number);
+		break;
+	case CB_SCALAR_TEXT:
+	case CB_SCALAR_PLUS:
+	case CB_SCALAR_ZERO:
+	case CB_SCALAR_RADIX:
+	case CB_SCALAR_UNDERSCORE:
+	case CB_SCALAR_SEXAGESIMAL:
+	case CB_SCALAR_FLOAT:
+	case CB_SCALAR_DATE:
+		break;
+	}
+	return strlen(text) == len ? json_string(text) : NULL;
 }

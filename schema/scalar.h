@@ -7,6 +7,7 @@
 #ifndef CB_SCHEMA_SCALAR_H
 #define CB_SCHEMA_SCALAR_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -35,5 +36,13 @@ bool cb_scalar_bool(const char *text);
 
 /* The value of a text of kind CB_SCALAR_INT; 0, or -1 if it does not fit. */
 int cb_scalar_int(const char *text, int64_t *value);
+
+/* "512MiB", "100GiB", "2TB" (decimal without i) in bytes, INT64_MAX if it is more than fits; 0, or
+ * -1 if it is none. */
+int cb_scalar_size(const char *text, int64_t *bytes);
+
+/* A plain text of that kind as JSON; what YAML 1.1 reads in odd ways stays text. NULL: not UTF-8,
+ * or a NUL in it. */
+json_t *cb_scalar_json(enum cb_scalar kind, const char *text, size_t len);
 
 #endif

@@ -30,7 +30,6 @@ static const struct {
 	{"graphics", "gui"},
 	{"display", "gui"},
 	{"storage_pool", "pool"},
-	{"hostname", "name"},
 	{"title", "description"},
 	{"comment", "description"},
 	{"acceleration", "accel"},
@@ -43,15 +42,25 @@ static const struct {
 	{"user", "username"},
 	{"ssh_key", "ssh_public_key"},
 	{"snaps", "snap_packages"},
+	{"ssh_authorized_keys", "ssh_keys"},
+	{"authorized_keys", "ssh_keys"},
+	{"user_data", "cloud_init"},
+	{"interfaces", "nics"},
+	{"tags", "labels"},
+	{"replicas", "count"},
+	{"requires", "depends_on"},
+	{"uefi", "firmware"},
 };
 
 /* Words of the manifest language that this version does not know as keys yet: a mere "unknown key"
  * would have people look for a typing error. */
-static const char *const not_yet[] = {
-	[CB_SCOPE_ROOT] = " hosts defaults profiles images networks pools policies ",
-	[CB_SCOPE_VM] = " profile count disks nics snapshots protect depends_on update host adopt "
-			"renamed_from max_ram_mb max_vcpus xml allow_unsafe password_file labels "
-			"fresh ",
+static const struct {
+	enum cb_scope scope;
+	const char *words;
+} not_yet[] = {
+	{CB_SCOPE_ROOT, " policies "},
+	{CB_SCOPE_VM, " snapshots update adopt renamed_from max_ram_mb max_vcpus xml allow_unsafe "
+		      "password_file group "},
 };
 
 static const char *leaf_of(const char *path)
@@ -70,7 +79,7 @@ static bool stands_in(const struct cb_field *field, enum cb_scope scope, const c
 	if (field->scope != scope)
 		return false;
 	if (len == 0)
-		return leaf == field->path;
+		return leaf == field->path && !strchr(leaf, '[');
 	return strncmp(field->path, map, len) == 0 && leaf == field->path + len + 1;
 }
 
@@ -138,6 +147,8 @@ static bool same_folded(const char *a, const char *b)
 
 static const struct cb_field *by_synonym(enum cb_scope scope, const char *key)
 {
+	if (scope != CB_SCOPE_ROOT && scope != CB_SCOPE_VM)
+		return NULL;
 	for (size_t i = 0; i < CB_COUNT(synonyms); i++) {
 		if (same_folded(synonyms[i].word, key))
 			return cb_field_find(CB_SCOPE_VM, synonyms[i].path);
@@ -165,7 +176,8 @@ static const struct cb_field *by_distance(enum cb_scope scope, const char *map, 
 	for (size_t i = 0; i < n; i++) {
 		unsigned edits;
 
-		if (stands_in(&fields[i], scope, map) != here ||
+		if (strchr(leaf_of(fields[i].path), '[') ||
+		    stands_in(&fields[i], scope, map) != here ||
 		    !worth_comparing(key, leaf_of(fields[i].path), most))
 			continue;
 		edits = distance(key, leaf_of(fields[i].path));
@@ -183,8 +195,10 @@ const struct cb_field *cb_suggest_field(enum cb_scope scope, const char *map, co
 
 	if (strlen(key) > LONGEST)
 		return NULL;
-	/* What is written right but in the wrong place, before what is written wrong. */
+	/* What is written right but in the wrong place, before what is written wrong; but `user` of
+	 * a VM is `username`, and not that of a NIC. */
 	if ((field = by_distance(scope, map, key, true, 0)) ||
+	    (scope == CB_SCOPE_VM && *map == '\0' && (field = by_synonym(scope, key))) ||
 	    (field = by_distance(scope, map, key, false, 0)) || (field = by_synonym(scope, key)) ||
 	    (field = by_distance(scope, map, key, true, tolerance(key))))
 		return field;
@@ -194,15 +208,16 @@ const struct cb_field *cb_suggest_field(enum cb_scope scope, const char *map, co
 
 static bool known_later(enum cb_scope scope, const char *key)
 {
-	const char *at = not_yet[scope];
 	size_t len = strlen(key);
 
-	if (len == 0)
-		return false;
-	while ((at = strstr(at, key))) {
-		if (at[-1] == ' ' && at[len] == ' ')
-			return true;
-		at += len;
+	for (size_t i = 0; i < CB_COUNT(not_yet) && len > 0; i++) {
+		const char *at = not_yet[i].words;
+
+		while (not_yet[i].scope == scope && (at = strstr(at, key))) {
+			if (at[-1] == ' ' && at[len] == ' ')
+				return true;
+			at += len;
+		}
 	}
 	return false;
 }
@@ -211,11 +226,21 @@ static bool known_later(enum cb_scope scope, const char *key)
 static const char *place_of(struct cb_arena *arena, const struct cb_field *field,
 			    enum cb_scope scope, const char *map)
 {
+	const char *dot = strrchr(field->path, '.');
+
 	if (field->scope == CB_SCOPE_ROOT)
 		return "at the top level of the document";
-	if (scope == CB_SCOPE_ROOT)
+	if (field->scope == CB_SCOPE_DEFAULTS)
+		return "below 'defaults:'";
+	if (field->scope != CB_SCOPE_VM)
+		return cb_arena_printf(arena, "below a name in '%ss:'",
+				       cb_scope_name(field->scope));
+	if (scope != CB_SCOPE_VM)
 		return "below 'vm:' or below a name in 'vms:'";
-	return cb_arena_printf(arena, "beside '%s:', not below it", map);
+	if (dot)
+		return cb_arena_printf(arena, "into '%.*s'", (int)strcspn(field->path, "[."),
+				       field->path);
+	return cb_arena_printf(arena, "beside '%.*s:', not below it", (int)strcspn(map, "[."), map);
 }
 
 const char *cb_suggest_key(struct cb_arena *arena, enum cb_scope scope, const char *map,

@@ -22,6 +22,7 @@ struct reader {
 	CB_VEC(struct anchor) anchors; /* of this document */
 	size_t anchors_seen;           /* in this file */
 	size_t nodes;
+	bool secret;  /* behind the key `password`: not to be shown */
 	bool stopped; /* after an error that nothing can be read behind */
 };
 
@@ -136,7 +137,8 @@ static struct cb_yaml_node *read_alias(struct reader *r, const yaml_event_t *eve
 		cb_schema_report(r->arena, r->problems, &at,
 				 "put the anchor before it; quote a text that starts with '*'",
 				 "there is no anchor %s in front of this alias",
-				 cb_schema_quote(r->arena, name, strlen(name)));
+				 r->secret ? "of that name"
+					   : cb_schema_quote(r->arena, name, strlen(name)));
 		return nothing(r, event);
 	}
 	if (!node->complete) {
@@ -309,7 +311,9 @@ static void read_map(struct reader *r, struct cb_yaml_node *map, unsigned depth)
 	struct cb_yaml_node *key, *value;
 
 	while ((key = read_child(r, depth + 1))) {
+		r->secret = key->kind == CB_YAML_SCALAR && strcmp(key->text, "password") == 0;
 		value = read_child(r, depth + 1);
+		r->secret = false;
 		if (!value)
 			return;
 		cb_vec_push(r->arena, &map->pairs, ((struct cb_yaml_pair){key, value, false}));

@@ -40,7 +40,8 @@ struct cb_yaml_node {
 	/* a scalar */
 	const char *text; /* `len` bytes and a NUL; an escape may have put a NUL inside, too */
 	size_t len;
-	bool plain; /* neither quoted nor a block */
+	bool plain;    /* neither quoted nor a block */
+	bool expanded; /* by variables.c: holds what a variable stands for, not to be shown */
 
 	CB_VEC(struct cb_yaml_pair) pairs;   /* a map */
 	CB_VEC(struct cb_yaml_node *) items; /* a list */

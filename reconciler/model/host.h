@@ -15,9 +15,10 @@ struct cb_host {
 	unsigned long libvirt_version,
 		hypervisor_version; /* major * 1,000,000 + minor * 1,000 + ... */
 	bool kvm;                   /* domains of type kvm can be defined */
+	bool uefi;                  /* firmware for it is installed */
 	bool local;                 /* reached through a local socket: same kernel as ours */
 	unsigned cpus;
-	uint64_t memory_mb;
+	uint64_t memory_mb, free_memory_mb;
 };
 
 /* Whose a domain is (docs/decisions.md). Filled in by observe, not by the driver. */
@@ -48,6 +49,8 @@ struct cb_domain {
 	struct cb_spec live;
 	/* Every file of the host that the documents refer to: disks, kernel, initrd, ... */
 	CB_VEC(const char *) files;
+	CB_VEC(const char *) macs;     /* of all its NICs, lower case */
+	CB_VEC(const char *) networks; /* of libvirt's that it is on, running or defined */
 };
 
 struct cb_domains {
@@ -56,7 +59,7 @@ struct cb_domains {
 };
 
 struct cb_pool {
-	const char *name;
+	const char *uuid, *name;
 	const char *type; /* "dir", ... */
 	const char *path; /* on the host */
 	bool active, autostart;
@@ -75,6 +78,30 @@ struct cb_volume {
 
 struct cb_volumes {
 	struct cb_volume *items; /* sorted by name */
+	size_t len, cap;
+};
+
+struct cb_network {
+	const char *uuid, *name;
+	bool active, persistent, autostart;
+	const char *fingerprint; /* SHA-256 of the persistent document */
+	struct cb_spec document; /* paths of driver.h */
+	struct cb_spec live;     /* the same of what runs; read for a single one only */
+};
+
+struct cb_networks {
+	struct cb_network *items; /* sorted by name */
+	size_t len, cap;
+};
+
+struct cb_address {
+	const char *mac;     /* lower case, or "" */
+	const char *address; /* "10.10.0.10", "fd00::1" */
+	bool from_agent;
+};
+
+struct cb_addresses {
+	struct cb_address *items;
 	size_t len, cap;
 };
 

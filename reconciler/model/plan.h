@@ -32,9 +32,10 @@ struct cb_step {
 struct cb_transaction {
 	const char
 		*id; /* "20260131T125002Z-1a2b3c4d": time, then random hex that names new volumes */
-	const char *uri;  /* host */
-	const char *name; /* VM */
-	const char *uuid; /* of its domain */
+	const char *uri; /* host */
+	enum cb_target target;
+	const char *name; /* of the VM, network or pool */
+	const char *uuid; /* of its domain, of the network or pool */
 	enum cb_action action;
 	CB_VEC(struct cb_step) steps;
 	unsigned point_of_no_return; /* number of the first irreversible step, 0: none */

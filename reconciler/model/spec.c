@@ -92,6 +92,20 @@ void cb_spec_set(struct cb_arena *arena, struct cb_spec *spec, const char *path,
 	spec->items[at] = entry;
 }
 
+void cb_spec_unset(struct cb_spec *spec, const char *path)
+{
+	size_t len = strlen(path), at = position(spec, path), end = at;
+	bool all = len > 0 && path[len - 1] == '[';
+
+	while (end < spec->len && (all ? strncmp(spec->items[end].path, path, len) == 0
+				       : strcmp(spec->items[end].path, path) == 0))
+		end++;
+	if (end == at)
+		return;
+	memmove(&spec->items[at], &spec->items[end], (spec->len - end) * sizeof(*spec->items));
+	spec->len -= end - at;
+}
+
 const char *cb_spec_string(const struct cb_spec *spec, const char *path)
 {
 	const struct cb_entry *entry = cb_spec_find(spec, path);

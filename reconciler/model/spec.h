@@ -38,6 +38,7 @@ struct cb_origin {
 	enum cb_from from;
 	const char *file; /* NULL unless from a manifest */
 	unsigned line, column;
+	bool sensitive; /* shown and kept only as a digest: a secret, or it went through ${} */
 };
 
 struct cb_entry {
@@ -64,6 +65,9 @@ const char *cb_value_text(struct cb_arena *arena, const struct cb_value *value);
 /* Adds or replaces; copies path and strings into the arena. */
 void cb_spec_set(struct cb_arena *arena, struct cb_spec *spec, const char *path,
 		 struct cb_value value, struct cb_origin origin);
+
+/* Takes the path out, if it is there; with everything below it for a path that ends with '['. */
+void cb_spec_unset(struct cb_spec *spec, const char *path);
 
 /* NULL where the path is not there. */
 const struct cb_entry *cb_spec_find(const struct cb_spec *spec, const char *path);

@@ -32,3 +32,21 @@ int cb_deletion_parse(const char *text, enum cb_deletion *deletion)
 	}
 	return -1;
 }
+
+bool cb_stamp_is_trash(const struct cb_stamp *stamp)
+{
+	return stamp && cb_spec_string(&stamp->applied, CB_TRASH_WAS) != NULL;
+}
+
+bool cb_stamp_wants_trash(const struct cb_stamp *stamp)
+{
+	cb_vec_each (const struct cb_entry, entry, &stamp->applied) {
+		const char *leaf = strstr(entry->path, "].");
+
+		leaf = leaf ? leaf + 2 : entry->path;
+		if (strcmp(leaf, "deletion") == 0 && entry->value.kind == CB_STRING &&
+		    strcmp(entry->value.string, "trash") == 0)
+			return true;
+	}
+	return false;
+}

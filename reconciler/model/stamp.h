@@ -8,6 +8,9 @@
 
 #define CB_STAMP_NAMESPACE "urn:clonebox:stamp:1"
 
+/* Role of the volume of a data disk: this and its name. */
+#define CB_ROLE_DISK "disk:"
+
 enum { CB_STAMP_VERSION = 1, CB_STAMP_MAX = 64 * 1024 };
 
 /* What becomes of a volume when its VM goes. */
@@ -18,7 +21,7 @@ enum cb_deletion {
 };
 
 struct cb_stamp_volume {
-	const char *role; /* "root", "base", "kernel", "initrd" */
+	const char *role; /* "root", "base", "kernel", "initrd", "seed", "disk:data" */
 	const char *pool;
 	const char *name;
 	const char *path; /* on the host */
@@ -38,6 +41,15 @@ struct cb_stamp {
 	CB_VEC(struct cb_stamp_volume) volumes;
 	struct cb_spec applied; /* last-applied; origin.from is DEFAULT or MANIFEST */
 };
+
+/* A tombstone: a VM in the trash. It stands in `applied`, beside the fields, until when it is kept
+ * (RFC 3339) and what it was called. */
+#define CB_TRASH_UNTIL "trash.until"
+#define CB_TRASH_WAS   "trash.was"
+
+bool cb_stamp_is_trash(const struct cb_stamp *stamp);
+/* Whether the VM is to go to the trash when it goes: it, or one of its disks, says so. */
+bool cb_stamp_wants_trash(const struct cb_stamp *stamp);
 
 /* NULL where the stamp lists no such volume. */
 const struct cb_stamp_volume *cb_stamp_volume_of(const struct cb_stamp *stamp, const char *role);

@@ -15,6 +15,9 @@ struct cb_manifest_text {
 	const char *source;    /* identity, see docs/identity.md: "file:/srv/vms", "stdin" */
 	const char *bytes;     /* `len` of them, and a NUL behind the last */
 	size_t len;
+	/* What ${NAME} stands for: "NAME=value" texts, the first one counts, NULL at the end; NULL
+	 * for none. */
+	const char *const *variables;
 };
 
 #endif

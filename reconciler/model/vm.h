@@ -13,14 +13,35 @@ struct cb_vm {
 	const char *directory;   /* of the manifest file: relative file names start there */
 	struct cb_origin origin; /* where its block begins */
 	struct cb_spec spec;
+	const char *host;                /* a name in hosts, or NULL */
+	CB_VEC(const char *) depends_on; /* VMs that have to be there before; sorted */
+};
+
+/* A host, image, network or pool as the manifest says it: a name and the keys of its scope. */
+struct cb_declared {
+	const char *name;
+	const char *source, *directory; /* as of a VM */
+	struct cb_origin origin;
+	struct cb_spec spec;
+};
+
+struct cb_declarations {
+	struct cb_declared *items; /* sorted by name */
+	size_t len, cap;
 };
 
 /* Everything that the manifests say. */
 struct cb_desired {
 	const char *owner; /* "local" unless a manifest says so */
 	bool owner_given;
-	CB_VEC(struct cb_vm) vms; /* sorted by name */
+	CB_VEC(const char *) sources; /* of all manifests that were read */
+	CB_VEC(struct cb_vm) vms;     /* sorted by name */
+	struct cb_declarations hosts, images, networks, pools;
 };
+
+/* NULL where nothing of that name is declared. */
+const struct cb_declared *cb_declared_find(const struct cb_declarations *declarations,
+					   const char *name);
 
 /* A problem that a person should know of. Sorted by file, line, column. */
 enum cb_severity { CB_WARNING, CB_PROBLEM };
@@ -28,7 +49,8 @@ enum cb_severity { CB_WARNING, CB_PROBLEM };
 struct cb_problem {
 	enum cb_severity severity;
 	const char *check;  /* "manifest.unknown-key", "pool.space", ... */
-	const char *target; /* VM name, or "" */
+	const char *target; /* name of what it is about, or "" */
+	const char *kind;   /* "network", "pool"; NULL: a VM */
 	const char *message;
 	const char *fix; /* may be "" */
 	struct cb_origin origin;

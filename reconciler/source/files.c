@@ -11,6 +11,7 @@
 
 #include "reconciler/base/fs.h"
 #include "reconciler/base/str.h"
+#include "reconciler/source/variables.h"
 
 #define MANIFEST ".clonebox.yaml"
 
@@ -93,8 +94,10 @@ static int add_text(struct walk *w, int fd, const char *name, const char *direct
 {
 	cb_auto_str struct cb_str bytes = {0};
 	struct cb_manifest_text text = {.directory = directory, .source = source};
-	int r = cb_fs_read_fd(fd, name, CB_MANIFEST_MAX, &bytes, w->err);
+	int r = cb_source_variables(w->arena, directory, &text.variables, w->err);
 
+	if (r == 0)
+		r = cb_fs_read_fd(fd, name, CB_MANIFEST_MAX, &bytes, w->err);
 	if (r < 0)
 		return r;
 	text.name = cb_arena_strdup(w->arena, name);

@@ -1,8 +1,9 @@
 /*
- * Any bytes as a manifest: no crash, problems in order and with a place, and the same bytes give
- * the same result. A byte 0xff 0x00 pair in the input starts another file, so that what files do to
- * each other is reached, too.
+ * Any bytes as a manifest: no crash, problems in order and with a place, the same bytes give the
+ * same result, and what a variable stands for is never shown. A byte 0xff 0x00 pair in the input
+ * starts another file, so that what files do to each other is reached, too.
  */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -13,6 +14,19 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { FILES_MAX = 4 };
+
+/* Stands in no input but on purpose. */
+#define SECRET "q7Zx-w0"
+
+static const char *const variables[] = {"N=64",
+					"B=yes",
+					"Z=1GiB",
+					"E=",
+					"I=10.10.0.9",
+					"C=10.10.0.0/24",
+					"M=52:54:00:00:00:09",
+					"V=" SECRET "${V}",
+					NULL};
 
 struct result {
 	struct cb_arena arena;
@@ -31,8 +45,8 @@ static void load(struct result *result, const uint8_t *data, size_t size)
 	for (size_t i = 0; i <= size && n < FILES_MAX; i++) {
 		if (i < size && !(i + 1 < size && data[i] == 0xff && data[i + 1] == 0))
 			continue;
-		texts[n] = (struct cb_manifest_text){names[n], "/", "file:/", bytes + start,
-						     i - start};
+		texts[n] = (struct cb_manifest_text){names[n],      "/",       "file:/",
+						     bytes + start, i - start, variables};
 		n++;
 		start = i + 2;
 	}
@@ -50,7 +64,7 @@ static int compare_places(const struct cb_origin *a, const struct cb_origin *b)
 	return order ? order : (a->column > b->column) - (a->column < b->column);
 }
 
-static void check_problems(const struct result *r)
+static void check_problems(const struct result *r, bool shows)
 {
 	int errors = 0;
 
@@ -64,22 +78,64 @@ static void check_problems(const struct result *r)
 		/* Nothing that a terminal acts on. */
 		for (const char *p = problem->message; *p; p++)
 			CB_ASSERT((unsigned char)*p >= 0x20 && *p != 0x7f);
+		CB_ASSERT(shows ||
+			  (!strstr(problem->message, SECRET) && !strstr(problem->fix, SECRET) &&
+			   !strstr(problem->target, SECRET)));
 		errors += problem->severity == CB_PROBLEM;
 	}
 	CB_ASSERT(errors == r->count);
 }
 
-static void check_vms(const struct result *r)
+static const struct cb_vm *find_vm(const struct result *r, const char *name)
+{
+	cb_vec_each (const struct cb_vm, vm, &r->desired.vms) {
+		if (strcmp(vm->name, name) == 0)
+			return vm;
+	}
+	return NULL;
+}
+
+static void check_spec(const struct cb_spec *spec, bool shows)
+{
+	for (size_t i = 0; i < spec->len; i++) {
+		const struct cb_entry *entry = &spec->items[i];
+
+		CB_ASSERT(entry->value.kind != CB_NONE && entry->origin.line > 0);
+		CB_ASSERT(i == 0 || strcmp(entry[-1].path, entry->path) < 0);
+		CB_ASSERT(shows || !strstr(entry->path, SECRET));
+		if (entry->value.kind == CB_STRING && strstr(entry->value.string, SECRET))
+			CB_ASSERT(shows || entry->origin.sensitive);
+	}
+}
+
+static void check_declarations(const struct cb_declarations *declarations, bool shows)
+{
+	for (size_t i = 0; i < declarations->len; i++) {
+		const struct cb_declared *declared = &declarations->items[i];
+
+		CB_ASSERT(i == 0 || strcmp(declared[-1].name, declared->name) < 0);
+		check_spec(&declared->spec, shows);
+	}
+}
+
+static void check_vms(const struct result *r, bool shows)
 {
 	for (size_t i = 0; i < r->desired.vms.len; i++) {
 		const struct cb_vm *vm = &r->desired.vms.items[i];
 
 		CB_ASSERT(i == 0 || strcmp(vm[-1].name, vm->name) < 0);
 		CB_ASSERT(*vm->name && strlen(vm->name) <= 64 && !strchr(vm->name, '/'));
-		for (size_t j = 0; j < vm->spec.len; j++)
-			CB_ASSERT(vm->spec.items[j].value.kind != CB_NONE &&
-				  vm->spec.items[j].origin.line > 0);
+		check_spec(&vm->spec, shows);
+		for (size_t j = 0; j < vm->depends_on.len && r->desired.vms.len < 1000; j++) {
+			CB_ASSERT(find_vm(r, vm->depends_on.items[j]));
+			CB_ASSERT(j == 0 ||
+				  strcmp(vm->depends_on.items[j - 1], vm->depends_on.items[j]) < 0);
+		}
 	}
+	check_declarations(&r->desired.hosts, shows);
+	check_declarations(&r->desired.images, shows);
+	check_declarations(&r->desired.networks, shows);
+	check_declarations(&r->desired.pools, shows);
 }
 
 static void check_equal(const struct result *a, const struct result *b)
@@ -106,10 +162,11 @@ static void check_equal(const struct result *a, const struct result *b)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct result first, second;
+	bool shows = memmem(data, size, SECRET, strlen(SECRET)) != NULL;
 
 	load(&first, data, size);
-	check_problems(&first);
-	check_vms(&first);
+	check_problems(&first, shows);
+	check_vms(&first, shows);
 	load(&second, data, size);
 	check_equal(&first, &second);
 	cb_arena_release(&first.arena);

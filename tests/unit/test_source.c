@@ -397,6 +397,115 @@ static void a_pipe_of_the_shell_is_read(void **state)
 	restore_stdin(saved);
 }
 
+/* ---- variables ---- */
+
+/* The first value of the name, as the loader takes it. */
+static const char *value_of(const struct cb_manifest_text *text, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (const char *const *v = text->variables; *v; v++) {
+		if (strncmp(*v, name, len) == 0 && (*v)[len] == '=')
+			return *v + len + 1;
+	}
+	return NULL;
+}
+
+static void the_file_beside_the_manifest_has_its_variables(void **state)
+{
+	static const struct {
+		const char *name, *value;
+	} rows[] = {
+		{"A", "1"},        {"B", "two words"}, {"C", " kept "}, {"D", "it's"},
+		{"E", ""},         {"F", "x=y"},       {"G", "tab"},    {"_H1", "\"half"},
+		{"I", "a # b"},    {"J", "cr"},        {"K", "last"},   {"exported", "yes"},
+		{"export", "too"}, {"NOBODY", NULL},
+	};
+	auto_got struct got g;
+
+	(void)state;
+	make_dir("vms");
+	write_file(".clonebox.env", "A=wrong place\n");
+	write_file("vms/.clonebox.env", "# a comment\n\n  A=1\nB = two words  \nC=' kept '\n"
+					"D=\"it's\"\nE=\nF=x=y\n\tG=tab\n_H1=\"half\n"
+					"export I=a # b\nJ=cr\r\n\r\nexport\texported=yes\n"
+					"export=too\nK=last");
+	write_file("vms/a.clonebox.yaml", "vm: {name: a}\n");
+	read_path(&g, "vms");
+	check_names(&g, (const char *[]){"vms/a.clonebox.yaml", NULL});
+	for (size_t i = 0; i < CB_COUNT(rows); i++) {
+		const char *value = value_of(&g.texts.items[0], rows[i].name);
+
+		if (!rows[i].value)
+			assert_null(value);
+		else if (!value || strcmp(value, rows[i].value) != 0)
+			fail_msg("%s is '%s'", rows[i].name, value ? value : "nothing");
+	}
+}
+
+static void the_file_comes_before_the_environment(void **state)
+{
+	auto_got struct got g;
+
+	(void)state;
+	write_file(".clonebox.env", "CB_TEST_BOTH=file\n");
+	write_file(".clonebox.yaml", "vm: {name: a}\n");
+	assert_int_equal(setenv("CB_TEST_BOTH", "environment", 1), 0);
+	assert_int_equal(setenv("CB_TEST_ONE", "environment", 1), 0);
+	read_paths(&g, NULL, 0);
+	assert_int_equal(unsetenv("CB_TEST_BOTH"), 0);
+	assert_int_equal(unsetenv("CB_TEST_ONE"), 0);
+	check_names(&g, (const char *[]){".clonebox.yaml", NULL});
+	assert_string_equal(value_of(&g.texts.items[0], "CB_TEST_BOTH"), "file");
+	assert_string_equal(value_of(&g.texts.items[0], "CB_TEST_ONE"), "environment");
+}
+
+/* The message says where, and never what: it may be a password. */
+static void a_file_of_variables_that_is_wrong_is_an_error(void **state)
+{
+	static const struct {
+		const char *text, *want;
+		size_t len;
+	} rows[] = {
+		{"A=1\nswordfish\n", ".clonebox.env:2: this is not NAME=value", 0},
+		{"=swordfish\n", ".clonebox.env:1: this is not NAME=value", 0},
+		{"1A=swordfish\n", ".clonebox.env:1: this is not NAME=value", 0},
+		{"A-B=swordfish\n", ".clonebox.env:1: this is not NAME=value", 0},
+		{"A B=swordfish\n", ".clonebox.env:1: this is not NAME=value", 0},
+		{"\n\nA=x\nB=y\nA=swordfish\n", ".clonebox.env:5: A is given twice", 0},
+		{"A=x\0B=swordfish\n", ".clonebox.env: there is a NUL byte", 16},
+	};
+
+	(void)state;
+	write_file(".clonebox.yaml", "vm: {name: a}\n");
+	for (size_t i = 0; i < CB_COUNT(rows); i++) {
+		auto_got struct got g;
+		FILE *file = fopen(".clonebox.env", "w");
+		size_t len = rows[i].len ? rows[i].len : strlen(rows[i].text);
+
+		assert_non_null(file);
+		assert_int_equal(fwrite(rows[i].text, 1, len, file), len);
+		assert_int_equal(fclose(file), 0);
+		read_paths(&g, NULL, 0);
+		check_error(&g, CB_E_INVALID, rows[i].want);
+		assert_null(strstr(g.err.message, "swordfish"));
+		assert_true(!g.err.hint || !strstr(g.err.hint, "swordfish"));
+	}
+}
+
+/* Without it, the manifest would mean something else. */
+static void a_file_of_variables_that_cannot_be_read_is_an_error(void **state)
+{
+	auto_got struct got g;
+
+	(void)state;
+	make_dir(".clonebox.env");
+	write_file(".clonebox.yaml", "vm: {name: a}\n");
+	read_paths(&g, NULL, 0);
+	assert_true(g.result < 0);
+	assert_non_null(strstr(g.err.message, ".clonebox.env"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, enter, leave)
 
 int main(int argc, char **argv)
@@ -415,6 +524,10 @@ int main(int argc, char **argv)
 		TEST(what_is_larger_than_a_manifest_is_refused),
 		TEST(a_dash_is_standard_input),
 		TEST(a_pipe_of_the_shell_is_read),
+		TEST(the_file_beside_the_manifest_has_its_variables),
+		TEST(the_file_comes_before_the_environment),
+		TEST(a_file_of_variables_that_is_wrong_is_an_error),
+		TEST(a_file_of_variables_that_cannot_be_read_is_an_error),
 	};
 
 	if (argc > 1)
