@@ -15,7 +15,7 @@ B := build/$(MODE)
 # V=1 shows whole commands.
 say = $(if $(V),,@printf '  %-3s %s\n' $(1) $(2); )
 
-PKGS := yaml-0.1 jansson libvirt libvirt-qemu libxml-2.0 libcrypto
+PKGS := yaml-0.1 jansson libvirt libvirt-qemu libxml-2.0 libcrypto libarchive libxcrypt
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
 	-Wmissing-prototypes -Wold-style-definition -Wundef -Wvla -Wwrite-strings -Wformat=2 \
