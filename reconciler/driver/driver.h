@@ -20,18 +20,52 @@
  *	accel                            "kvm" | "tcg"
  *	boot.kernel, boot.initrd         string: a path on the host (here, unlike in a manifest)
  *	boot.cmdline                     string
+ *	machine                          "q35" | "pc"; reads a family, whatever its version
+ *	firmware                         "bios" | "uefi" (without Secure Boot)
+ *	cpu                              "host-passthrough" | "host-model" | a model that libvirt
+ *	                                 knows; none: the machine's own
  *	network_mode                     "default" | "user" | "none"; reads also "network:NAME",
- *	                                 "bridge" and what else libvirt calls it
- *	nics[nic0].mac                   string
+ *	                                 "bridge" and what else libvirt calls it. It is about the
+ *	                                 NIC "nic0"; without that, in a domain that was not made
+ *	                                 by clonebox and where no NIC has a name of ours, about
+ *	                                 the first one
+ *	nics[N].type                     "network" | "bridge" | "user"; setting it where there is
+ *	                                 no such NIC adds one, CB_NONE takes it away
+ *	nics[N].source                   string: the network or bridge; not for "user"
+ *	nics[N].mac, .model              string; a MAC in lower case, "virtio" unless set
+ *	nics[N].link                     bool: whether its cable is plugged in
+ *	nics[N].forwards                 string, for "user" only: "tcp:2222:22 udp:5353:53", of
+ *	                                 the host's loopback to the guest. CB_E_UNSUPPORTED where
+ *	                                 libvirt has no passt, as in Debian 12
  *	gui                              bool
- *	disks[root].source, .format      string: path on the host, "qcow2" | "raw"
+ *	disks[N].source                  string: path on the host; setting it where there is no
+ *	                                 such disk adds one, CB_NONE takes it away (the file stays)
+ *	disks[N].format                  "qcow2" | "raw"
+ *	disks[N].bus                     "virtio" | "scsi" | "sata"; "virtio" unless set
+ *	disks[N].cache                   "none", "writeback", ... as libvirt has them; none: QEMU's
+ *	disks[N].serial                  string
+ *	disks[N].readonly, .shareable    bool
  *	ram_mb.max, vcpus.max            int: in `live` only, what the machine was started with
  *	autostart (read only)            bool
  *	state (read only)                "running" | "stopped"
+ * N is a name of ours (letters, digits, '-', '_'), kept as the device's alias; devices without such
+ * a name are not read, but for the root disk "root" and "nic0" as above.
  * A value of kind CB_NONE in `set` removes what the path stands for; so does the empty string. For
  * name, ram_mb, vcpus and accel that is CB_E_INVALID, as is a value for a device that is not there
  * (a MAC without network, a format without disk). A path that is not in the list, or a value of the
  * wrong kind, is CB_E_INTERNAL.
+ *
+ * Networks have these paths:
+ *	mode                             "nat" | "isolated" | "bridge"; reads also what else libvirt
+ *	                                 calls a forward mode
+ *	bridge                           string: mode "bridge" only, the bridge of the host
+ *	cidr                             "10.10.0.1/24": the host's address in it, and its size;
+ *	                                 needed for "nat", not for "bridge"
+ *	dhcp.start, dhcp.end             string: addresses that are given out
+ *	hosts[MAC].ip, .name             string: what a NIC (lower case) always gets; names may be
+ *	                                 left out.
+ *	                                 CB_NONE for .ip takes the host away
+ *	autostart (read only)            bool
  */
 #ifndef CB_DRIVER_DRIVER_H
 #define CB_DRIVER_DRIVER_H
@@ -67,7 +101,20 @@ struct cb_volume_new {
 
 enum cb_shutdown { CB_SHUTDOWN_AGENT, CB_SHUTDOWN_ACPI };
 
-enum cb_net_state { CB_NET_ABSENT, CB_NET_INACTIVE, CB_NET_ACTIVE };
+/* A network that is to be. */
+struct cb_network_new {
+	const char *uuid, *name;
+	const struct cb_spec *set; /* network paths, above */
+};
+
+/* A change of an existing network. */
+struct cb_network_edit {
+	const char *uuid;
+	/* Must be the document's right before, else CB_E_CONFLICT. NULL where only hosts change:
+	 * several of them may at the same time. */
+	const char *fingerprint;
+	const struct cb_spec *set; /* only what changes */
+};
 
 /* Where the bytes of an upload come from, and a place to say how far it is. `read` fills at most
  * `len` bytes and returns how many (0 = end) or -CB_E_*. `progress` may be NULL. */
@@ -106,6 +153,13 @@ struct cb_driver_ops {
 	 * CB_E_EXISTS if another domain has its name now. Autostart is not part of a document. */
 	CB_CHECKED int (*domain_restore)(struct cb_driver *driver, const char *document,
 					 struct cb_error *err);
+	/* Gives a stopped domain another stamp (NULL: as it is) and then another name; with the
+	 * name that it has, only the stamp. CB_E_EXISTS if the name is taken, CB_E_CONFLICT if it
+	 * runs, CB_E_UNSUPPORTED if it has snapshots or saved memory. What libvirt names after a
+	 * domain (its NVRAM file) keeps the name that it has. */
+	CB_CHECKED int (*domain_rename)(struct cb_driver *driver, const char *uuid,
+					const char *name, const struct cb_stamp *stamp,
+					struct cb_error *err);
 	/* With exactly the flags that this domain needs. A running domain is refused
 	 * (CB_E_CONFLICT): it would become transient. */
 	CB_CHECKED int (*domain_undefine)(struct cb_driver *driver, const char *uuid,
@@ -126,13 +180,21 @@ struct cb_driver_ops {
 	/* Pulls the plug. Already stopped is success. */
 	CB_CHECKED int (*domain_power_off)(struct cb_driver *driver, const char *uuid,
 					   struct cb_error *err);
+	/* Addresses of a running domain: of its agent if that answers, else of the leases of
+	 * libvirt's networks; without the loopback and link-local ones. None is fine. */
+	CB_CHECKED int (*domain_addresses)(struct cb_driver *driver, struct cb_arena *arena,
+					   const char *uuid, struct cb_addresses *out,
+					   struct cb_error *err);
+	/* Whether the guest's agent answers now. */
+	CB_CHECKED int (*domain_agent)(struct cb_driver *driver, const char *uuid, bool *out,
+				       struct cb_error *err);
 
 	/* Pools. */
 	CB_CHECKED int (*pool)(struct cb_driver *driver, struct cb_arena *arena, const char *name,
 			       struct cb_pool *out, struct cb_error *err);
-	/* Type dir. CB_E_EXISTS if the name is taken. */
+	/* Type dir. `uuid` may be NULL. CB_E_EXISTS if the name or the UUID is taken. */
 	CB_CHECKED int (*pool_define)(struct cb_driver *driver, const char *name, const char *path,
-				      struct cb_error *err);
+				      const char *uuid, struct cb_error *err);
 	/* Makes the directory if it is not there. Already active is success. */
 	CB_CHECKED int (*pool_start)(struct cb_driver *driver, const char *name,
 				     struct cb_error *err);
@@ -142,7 +204,7 @@ struct cb_driver_ops {
 	CB_CHECKED int (*pool_undefine)(struct cb_driver *driver, const char *name,
 					struct cb_error *err);
 	/* Makes libvirt look at the directory again: before any answer about volumes is believed.
-	 */
+	 * CB_E_BUSY while somebody writes to one of them: come again. */
 	CB_CHECKED int (*pool_refresh)(struct cb_driver *driver, const char *name,
 				       struct cb_error *err);
 
@@ -154,8 +216,8 @@ struct cb_driver_ops {
 	CB_CHECKED int (*volume)(struct cb_driver *driver, struct cb_arena *arena, const char *pool,
 				 const char *name, struct cb_volume *out, struct cb_error *err);
 	/* CB_E_EXISTS if the name is taken, also by a file that no refresh has shown yet. Sparse
-	 * (allocation 0). For an upload: raw, of the file's length, whatever the file is; the next
-	 * refresh says what it was found to be. */
+	 * (allocation 0). CB_E_BUSY as of pool_refresh. For an upload: raw, of the file's length,
+	 * whatever the file is; the next refresh says what it was found to be. */
 	CB_CHECKED int (*volume_create)(struct cb_driver *driver, const struct cb_volume_new *spec,
 					struct cb_error *err);
 	/* Overwrites the content from its start. CB_E_IO if the source does not give `size` bytes;
@@ -171,9 +233,35 @@ struct cb_driver_ops {
 	CB_CHECKED int (*volume_delete)(struct cb_driver *driver, const char *pool,
 					const char *name, struct cb_error *err);
 
-	/* Networks. */
-	CB_CHECKED int (*network)(struct cb_driver *driver, const char *name,
-				  enum cb_net_state *out, struct cb_error *err);
+	/* Networks. `networks` reads all of the host: a constant number of calls, one more per
+	 * network. A host that knows no networks has none. */
+	CB_CHECKED int (*networks)(struct cb_driver *driver, struct cb_arena *arena,
+				   struct cb_networks *out, struct cb_error *err);
+	CB_CHECKED int (*network)(struct cb_driver *driver, struct cb_arena *arena,
+				  const char *name, struct cb_network *out, struct cb_error *err);
+	/* CB_E_EXISTS when name or UUID is taken; nothing is changed then. */
+	CB_CHECKED int (*network_define)(struct cb_driver *driver,
+					 const struct cb_network_new *spec, struct cb_error *err);
+	/* Patches the persistent document, leaving everything else in it as it is. Hosts also reach
+	 * the running network at once; the rest acts at its next start. */
+	CB_CHECKED int (*network_update)(struct cb_driver *driver,
+					 const struct cb_network_edit *edit, struct cb_error *err);
+	/* The persistent document, and its way back, as of domains. */
+	CB_CHECKED int (*network_document)(struct cb_driver *driver, const char *uuid,
+					   struct cb_str *out, struct cb_error *err);
+	CB_CHECKED int (*network_restore)(struct cb_driver *driver, const char *document,
+					  struct cb_error *err);
+	/* Already active is success. */
+	CB_CHECKED int (*network_start)(struct cb_driver *driver, const char *uuid,
+					struct cb_error *err);
+	/* Running guests lose it. Already inactive is success. */
+	CB_CHECKED int (*network_stop)(struct cb_driver *driver, const char *uuid,
+				       struct cb_error *err);
+	CB_CHECKED int (*network_autostart)(struct cb_driver *driver, const char *uuid, bool on,
+					    struct cb_error *err);
+	/* An active one is refused (CB_E_CONFLICT): it would become transient. */
+	CB_CHECKED int (*network_undefine)(struct cb_driver *driver, const char *uuid,
+					   struct cb_error *err);
 };
 
 /* NULL is fine. */

@@ -15,18 +15,7 @@ static const char mac[] = "52:54:00:12:34:56";
 
 /* Reading what there is. ----------------------------------------------------------------------- */
 
-static void string_is(const struct cb_spec *spec, const char *path, const char *value)
-{
-	const char *found = cb_spec_string(spec, path);
-
-	if (!value) {
-		assert_null(found);
-		return;
-	}
-	if (!found)
-		fail_msg("'%s' is not there", path);
-	assert_string_equal(found, value);
-}
+#define string_is cb_test_string_is
 
 static void a_host_says_what_it_is(struct fixture *f)
 {
@@ -39,6 +28,9 @@ static void a_host_says_what_it_is(struct fixture *f)
 	assert_true(host.libvirt_version >= 9000000);
 	assert_true(host.cpus >= 1);
 	assert_true(host.memory_mb >= 64);
+	assert_true(host.free_memory_mb <= host.memory_mb);
+	/* Paper has no firmware. */
+	assert_true(host.uefi == ((f->world->offers & CB_WORLD_TRANSFER) != 0));
 	assert_true(host.local == (strcmp(host.type, "Fake") != 0));
 }
 
@@ -67,16 +59,18 @@ static void a_new_domain_reads_as_it_was_set(struct fixture *f)
 	assert_false(domain.active);
 	assert_true(domain.persistent);
 	assert_int_equal(domain.live.len, 0);
-	cb_vec_each (struct cb_entry, entry, &set) {
-		const struct cb_entry *found = cb_spec_find(&domain.document, entry->path);
-
-		if (!found || !cb_value_equal(&found->value, &entry->value))
-			fail_msg("'%s' reads '%s'", entry->path,
-				 found ? cb_value_text(&f->arena, &found->value) : "(nothing)");
-		assert_int_equal(found->origin.from, CB_FROM_HOST);
-	}
+	cb_test_reads(f, &domain.document, &set);
 	string_is(&domain.document, "state", "stopped");
 	assert_false(cb_spec_bool(&domain.document, "autostart", true));
+	cb_test_set(f, &set, "machine", cb_string("q35"));
+	cb_test_set(f, &set, "firmware", cb_string("bios"));
+	cb_test_set(f, &set, "nics[nic0].type", cb_string("user"));
+	cb_test_set(f, &set, "nics[nic0].model", cb_string("virtio"));
+	cb_test_set(f, &set, "nics[nic0].link", cb_bool(true));
+	cb_test_set(f, &set, "disks[root].bus", cb_string("virtio"));
+	cb_test_set(f, &set, "disks[root].readonly", cb_bool(false));
+	cb_test_set(f, &set, "disks[root].shareable", cb_bool(false));
+	cb_test_reads(f, &domain.document, &set);
 	assert_int_equal(domain.document.len, set.len + 2);
 }
 
@@ -200,7 +194,11 @@ static void nonsense_is_refused_and_leaves_nothing(struct fixture *f)
 		{"network_mode", "wireless", CB_E_INVALID},
 		{"nics[nic0].mac", "52:54:00:12:34:56", CB_E_INVALID},
 		{"disks[root].format", "raw", CB_E_INVALID},
-		{"disks[data].source", "/x", CB_E_INTERNAL},
+		{"disks[da ta].source", "/x", CB_E_INTERNAL},
+		{"disks[].source", "/x", CB_E_INTERNAL},
+		{"disks[data.source", "/x", CB_E_INTERNAL},
+		{"disks[data].size", "1", CB_E_INTERNAL},
+		{"disks[data].readonly", "yes", CB_E_INTERNAL},
 		{"ram_mb", "many", CB_E_INTERNAL},
 	};
 	struct cb_domain domain;
@@ -402,7 +400,8 @@ static void an_update_changes_what_it_is_told(struct fixture *f)
 	cb_vec_each (struct cb_entry, entry, &set)
 		assert_true(cb_value_equal(&entry->value,
 					   &cb_spec_find(&after.document, entry->path)->value));
-	assert_int_equal(after.document.len, before.document.len + 5);
+	/* A NIC has type, model and link besides, a disk bus and two flags. */
+	assert_int_equal(after.document.len, before.document.len + 5 + 6);
 }
 
 static void an_update_takes_away(struct fixture *f)
@@ -694,7 +693,7 @@ static void a_start_without_disk_fails_for_good(struct fixture *f)
 	struct cb_domain_new new = {f->uuid, f->name, &set, cb_test_stamp(f)};
 	struct cb_domain domain;
 
-	OK(f, pool_define, f->pool, f->pool_path);
+	OK(f, pool_define, f->pool, f->pool_path, NULL);
 	OK(f, pool_start, f->pool);
 	cb_test_set(f, &set, "disks[root].source",
 		    cb_string(cb_arena_printf(&f->arena, "%s/none.qcow2", f->pool_path)));
@@ -714,7 +713,7 @@ static void a_volume_becomes_a_disk(struct fixture *f)
 	struct cb_volume volume;
 	struct cb_domain domain;
 
-	OK(f, pool_define, f->pool, f->pool_path);
+	OK(f, pool_define, f->pool, f->pool_path, NULL);
 	OK(f, pool_start, f->pool);
 	OK(f, volume_create, &base);
 	OK(f, volume, &f->arena, f->pool, "base.raw", &volume);
@@ -860,7 +859,7 @@ static void define_with_disk(struct fixture *f)
 	struct cb_spec set = cb_test_spec(f);
 	struct cb_domain_new new = {f->uuid, f->name, &set, cb_test_stamp(f)};
 
-	OK(f, pool_define, f->pool, f->pool_path);
+	OK(f, pool_define, f->pool, f->pool_path, NULL);
 	OK(f, pool_start, f->pool);
 	OK(f, volume_create, &disk);
 	cb_test_set(f, &set, "disks[root].source",
@@ -966,7 +965,7 @@ static void volumes_named_by_pool_are_files(struct fixture *f)
 {
 	struct cb_domain domain;
 
-	OK(f, pool_define, f->pool, f->pool_path);
+	OK(f, pool_define, f->pool, f->pool_path, NULL);
 	restore_xml(f, "",
 		    cb_arena_printf(&f->arena,
 				    "<disk type='volume' device='disk'>"

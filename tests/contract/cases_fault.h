@@ -46,8 +46,8 @@ static void end(struct trial *t)
 
 static int define(struct trial *t, const char *name)
 {
-	return t->host->ops->pool_define(t->host, name,
-					 cb_arena_printf(&t->arena, "/pools/%s", name), &t->err);
+	return t->host->ops->pool_define(
+		t->host, name, cb_arena_printf(&t->arena, "/pools/%s", name), NULL, &t->err);
 }
 
 static int look(struct trial *t, const char *name)

@@ -10,7 +10,7 @@
 
 static void make_pool(struct fixture *f)
 {
-	OK(f, pool_define, f->pool, f->pool_path);
+	OK(f, pool_define, f->pool, f->pool_path, NULL);
 	OK(f, pool_start, f->pool);
 }
 
@@ -25,8 +25,8 @@ static void a_pool_lives(struct fixture *f)
 	FAILS(f, CB_E_NOT_FOUND, pool_refresh, f->pool);
 	FAILS(f, CB_E_NOT_FOUND, pool_autostart, f->pool, true);
 	FAILS(f, CB_E_NOT_FOUND, pool_undefine, f->pool);
-	OK(f, pool_define, f->pool, f->pool_path);
-	FAILS(f, CB_E_EXISTS, pool_define, f->pool, f->pool_path);
+	OK(f, pool_define, f->pool, f->pool_path, NULL);
+	FAILS(f, CB_E_EXISTS, pool_define, f->pool, f->pool_path, NULL);
 	OK(f, pool, &f->arena, f->pool, &pool);
 	assert_string_equal(pool.name, f->pool);
 	assert_string_equal(pool.type, "dir");
@@ -52,7 +52,7 @@ static void a_pool_lives(struct fixture *f)
 static void a_directory_has_one_pool(struct fixture *f)
 {
 	make_pool(f);
-	FAILS(f, CB_E_FAILED, pool_define, "contract-second", f->pool_path);
+	FAILS(f, CB_E_FAILED, pool_define, "contract-second", f->pool_path, NULL);
 }
 
 static void a_directory_outlives_its_pool(struct fixture *f)
@@ -68,12 +68,22 @@ static void a_directory_outlives_its_pool(struct fixture *f)
 	assert_true(volume.capacity == 4096);
 }
 
-static void an_absent_network_is_absent(struct fixture *f)
+static void a_pool_has_a_uuid(struct fixture *f)
 {
-	enum cb_net_state state = CB_NET_ACTIVE;
+	char other[CB_UUID_SIZE];
+	struct cb_pool pool;
 
-	OK(f, network, "contract-none", &state);
-	assert_int_equal(state, CB_NET_ABSENT);
+	OK(f, pool_define, f->pool, f->pool_path, f->uuid);
+	OK(f, pool, &f->arena, f->pool, &pool);
+	assert_string_equal(pool.uuid, f->uuid);
+	FAILS(f, CB_E_EXISTS, pool_define, "contract-second", "/contract/second", f->uuid);
+	cb_random_uuid(other);
+	FAILS(f, CB_E_EXISTS, pool_define, f->pool, "/contract/second", other);
+	OK(f, pool_undefine, f->pool);
+	OK(f, pool_define, f->pool, f->pool_path, NULL);
+	OK(f, pool, &f->arena, f->pool, &pool);
+	assert_non_null(pool.uuid);
+	assert_string_not_equal(pool.uuid, f->uuid);
 }
 
 /* Volumes. ------------------------------------------------------------------------------------- */
@@ -143,7 +153,7 @@ static void without_its_pool_nothing_is_known_of_a_volume(struct fixture *f)
 	FAILS(f, CB_E_FAILED, volumes, &f->arena, f->pool, &volumes);
 	FAILS(f, CB_E_FAILED, volume_create, &new);
 	FAILS(f, CB_E_FAILED, volume_delete, f->pool, "v");
-	OK(f, pool_define, f->pool, f->pool_path);
+	OK(f, pool_define, f->pool, f->pool_path, NULL);
 	FAILS(f, CB_E_FAILED, volume, &f->arena, f->pool, "v", &volume);
 	FAILS(f, CB_E_FAILED, volumes, &f->arena, f->pool, &volumes);
 	FAILS(f, CB_E_FAILED, volume_create, &new);
@@ -324,9 +334,9 @@ static void an_uploaded_image_is_recognised(struct fixture *f)
 
 static const struct test_case storage_cases[] = {
 	CASE(a_pool_lives, 0),
+	CASE(a_pool_has_a_uuid, 0),
 	CASE(a_directory_has_one_pool, 0),
 	CASE(a_directory_outlives_its_pool, CB_WORLD_TRANSFER),
-	CASE(an_absent_network_is_absent, 0),
 	CASE(volumes_are_made_listed_and_deleted, CB_WORLD_TRANSFER),
 	CASE(an_overlay_knows_its_base, CB_WORLD_TRANSFER),
 	CASE(without_its_pool_nothing_is_known_of_a_volume, 0),

@@ -39,7 +39,7 @@ struct fixture {
 	struct cb_error err;
 	struct cb_arena arena;
 	char uuid[CB_UUID_SIZE];
-	const char *name; /* of a domain that is not there yet */
+	const char *name; /* of a domain, and of a network, that are not there yet */
 	const char *pool; /* likewise */
 	const char *pool_path;
 };
@@ -78,5 +78,12 @@ struct cb_domain cb_test_read(struct fixture *f);
 void cb_test_set(struct fixture *f, struct cb_spec *spec, const char *path, struct cb_value value);
 /* An edit of the domain as it is now. */
 struct cb_domain_edit cb_test_edit(struct fixture *f, const struct cb_spec *set);
+/* One path set, and the domain as it is then. */
+struct cb_domain cb_test_change(struct fixture *f, const char *path, struct cb_value value);
+
+/* The string at the path is that; NULL: nothing is there. */
+void cb_test_string_is(const struct cb_spec *spec, const char *path, const char *value);
+/* Every value of `set` is in `is`. */
+void cb_test_reads(struct fixture *f, const struct cb_spec *is, const struct cb_spec *set);
 
 #endif

@@ -13,8 +13,10 @@
 #include <unistd.h>
 
 #include "reconciler/base/fs.h"
+#include "tests/contract/cases_device.h"
 #include "tests/contract/cases_domain.h"
 #include "tests/contract/cases_fault.h"
+#include "tests/contract/cases_network.h"
 #include "tests/contract/cases_storage.h"
 
 /* Worlds. -------------------------------------------------------------------------------------- */
@@ -93,6 +95,14 @@ static void remove_pool(struct fixture *f)
 	(void)rmdir(f->pool_path);
 }
 
+static void remove_network(struct fixture *f)
+{
+	cb_auto_error struct cb_error err = {0};
+
+	(void)!f->host->ops->network_stop(f->host, f->uuid, &err);
+	(void)!f->host->ops->network_undefine(f->host, f->uuid, &err);
+}
+
 struct run {
 	const struct world *world;
 	const struct test_case *one;
@@ -131,6 +141,7 @@ static int end_case(void **state)
 
 	remove_domain(f);
 	remove_pool(f);
+	remove_network(f);
 	cb_driver_close(f->host);
 	cb_error_release(&f->err);
 	cb_arena_release(&f->arena);
@@ -198,6 +209,42 @@ struct cb_domain_edit cb_test_edit(struct fixture *f, const struct cb_spec *set)
 	stamp->generation = 2;
 	stamp->transaction = "another";
 	return (struct cb_domain_edit){f->uuid, domain.fingerprint, set, stamp};
+}
+
+struct cb_domain cb_test_change(struct fixture *f, const char *path, struct cb_value value)
+{
+	struct cb_spec set = {0};
+	struct cb_domain_edit edit;
+
+	cb_test_set(f, &set, path, value);
+	edit = cb_test_edit(f, &set);
+	OK(f, domain_update, &edit);
+	return cb_test_read(f);
+}
+
+void cb_test_string_is(const struct cb_spec *spec, const char *path, const char *value)
+{
+	const char *found = cb_spec_string(spec, path);
+
+	if (!value) {
+		assert_null(found);
+		return;
+	}
+	if (!found)
+		fail_msg("'%s' is not there", path);
+	assert_string_equal(found, value);
+}
+
+void cb_test_reads(struct fixture *f, const struct cb_spec *is, const struct cb_spec *set)
+{
+	cb_vec_each (const struct cb_entry, entry, set) {
+		const struct cb_entry *found = cb_spec_find(is, entry->path);
+
+		if (!found || !cb_value_equal(&found->value, &entry->value))
+			fail_msg("'%s' reads '%s'", entry->path,
+				 found ? cb_value_text(&f->arena, &found->value) : "(nothing)");
+		assert_int_equal(found->origin.from, CB_FROM_HOST);
+	}
 }
 
 static void fake_file(struct fixture *f, const char *name, const char *content)
@@ -289,7 +336,38 @@ static void a_fake_that_cannot_be_read_is_unavailable(void **state)
 	assert_int_equal(cb_fs_unlink(path, &err), 0);
 }
 
+/* Nobody asks whether an operation is there before calling it. */
+static void has_all_operations(const struct cb_driver *host)
+{
+	void (*operations[sizeof(*host->ops) / sizeof(void (*)(void))])(void);
+
+	memcpy(operations, host->ops, sizeof(*host->ops));
+	for (size_t i = 0; i < CB_COUNT(operations); i++) {
+		if (!operations[i])
+			fail_msg("operation %zu is missing", i);
+	}
+}
+
+static void every_driver_has_every_operation(void **state)
+{
+	struct cb_fault_plan plan = {.fault = CB_FAULT_NONE};
+	cb_auto_arena struct cb_arena arena = {0};
+	cb_auto_error struct cb_error err = {0};
+	struct cb_driver *host;
+
+	(void)state;
+	assert_int_equal(cb_libvirt_open("test:///default", &host, &err), 0);
+	has_all_operations(host);
+	cb_driver_close(host);
+	assert_int_equal(cb_fake_open(fake_path(&arena), &host, &err), 0);
+	has_all_operations(host);
+	host = cb_fault_open(host, &plan);
+	has_all_operations(host);
+	cb_driver_close(host);
+}
+
 static const struct CMUnitTest open_cases[] = {
+	cmocka_unit_test(every_driver_has_every_operation),
 	cmocka_unit_test(a_host_that_does_not_answer_is_unavailable),
 	cmocka_unit_test(a_socket_of_somebody_elses_is_denied),
 	cmocka_unit_test(a_fake_that_cannot_be_read_is_unavailable),
@@ -358,6 +436,8 @@ int main(int argc, char **argv)
 			continue;
 		}
 		add_world(&suite, &worlds[i], domain_cases, CB_COUNT(domain_cases));
+		add_world(&suite, &worlds[i], device_cases, CB_COUNT(device_cases));
+		add_world(&suite, &worlds[i], network_cases, CB_COUNT(network_cases));
 		add_world(&suite, &worlds[i], storage_cases, CB_COUNT(storage_cases));
 	}
 	failed =

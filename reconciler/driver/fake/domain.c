@@ -70,16 +70,6 @@ static const char *fingerprint_of(struct cb_arena *arena, const char *uuid, json
 	return cb_arena_strdup(arena, digest);
 }
 
-static void read_spec(struct cb_arena *arena, json_t *document, struct cb_spec *out)
-{
-	struct cb_origin origin = {.from = CB_FROM_HOST};
-	const char *path;
-	json_t *value;
-
-	json_object_foreach(document, path, value)
-		cb_spec_set(arena, out, path, cb_fake_to_value(arena, value), origin);
-}
-
 /* What the machine was started with bounds what can change while it runs. */
 static void read_limits(struct cb_arena *arena, const json_t *started, struct cb_spec *out)
 {
@@ -95,16 +85,41 @@ static void read_limits(struct cb_arena *arena, const json_t *started, struct cb
 	}
 }
 
-static void read_files(struct cb_arena *arena, const json_t *document, struct cb_domain *out)
+/* Every file that a document refers to. */
+static void files_of(struct cb_arena *arena, json_t *document, struct cb_texts *out)
 {
-	static const char *const paths[] = {"disks[root].source", "boot.kernel", "boot.initrd"};
+	static const char *const patterns[] = {"disks[].source", "boot.kernel", "boot.initrd"};
 
-	for (size_t i = 0; i < CB_COUNT(paths); i++) {
-		const char *file = cb_fake_text(arena, document, paths[i]);
+	for (size_t i = 0; i < CB_COUNT(patterns); i++)
+		cb_fake_refers(arena, document, patterns[i], out);
+}
 
-		if (file)
-			cb_vec_push(arena, &out->files, file);
+/* What the definition and the running machine refer to. */
+static void read_references(struct cb_arena *arena, json_t *json, struct cb_domain *out)
+{
+	static const char *const documents[] = {"document", "live"};
+	struct cb_texts files = {0}, macs = {0}, networks = {0};
+
+	for (size_t i = 0; i < CB_COUNT(documents); i++) {
+		json_t *document = json_object_get(json, documents[i]);
+
+		files_of(arena, document, &files);
+		cb_fake_refers(arena, document, "nics[].mac", &macs);
+		cb_fake_refers_networks(arena, document, &networks);
 	}
+	cb_vec_each (const char *, file, &files)
+		cb_vec_push(arena, &out->files, *file);
+	cb_vec_each (const char *, mac, &macs)
+		cb_vec_push(arena, &out->macs, *mac);
+	cb_vec_each (const char *, network, &networks)
+		cb_vec_push(arena, &out->networks, *network);
+}
+
+static bool is_uefi(const json_t *document)
+{
+	const char *firmware = json_string_value(json_object_get(document, "firmware"));
+
+	return firmware && strcmp(firmware, "uefi") == 0;
 }
 
 static struct cb_domain read_domain(struct cb_arena *arena, const char *uuid, json_t *json,
@@ -124,19 +139,19 @@ static struct cb_domain read_domain(struct cb_arena *arena, const char *uuid, js
 	json_t *document = cb_fake_object(json, "document");
 
 	out.stamp = cb_fake_to_stamp(arena, json_object_get(json, "stamp"), &out.stamp_problem);
-	read_files(arena, document, &out);
+	out.nvram = out.nvram || is_uefi(document);
+	read_references(arena, json, &out);
 	if (!full && !out.stamp)
 		return out;
 	out.fingerprint = fingerprint_of(arena, uuid, json);
-	read_spec(arena, document, &out.document);
+	cb_fake_read_spec(arena, document, &out.document);
 	cb_spec_set(arena, &out.document, "autostart", cb_bool(cb_fake_flag(json, "autostart")),
 		    origin);
 	cb_spec_set(arena, &out.document, "state", cb_string(out.active ? "running" : "stopped"),
 		    origin);
 	if (out.active) {
-		read_spec(arena, cb_fake_object(json, "live"), &out.live);
+		cb_fake_read_spec(arena, cb_fake_object(json, "live"), &out.live);
 		read_limits(arena, cb_fake_object(json, "started"), &out.live);
-		read_files(arena, cb_fake_object(json, "live"), &out);
 	}
 	return out;
 }
@@ -181,15 +196,20 @@ int cb_fake_domain(struct cb_driver *driver, struct cb_arena *arena, const char 
 
 /* Definitions. --------------------------------------------------------------------------------- */
 
-/* The parts that a host cannot do without. */
-static int check_document(const json_t *document, struct cb_error *err)
+/* What the host cannot do without, and what it cannot do. */
+static int check_document(json_t *state, json_t *document, struct cb_error *err)
 {
 	const char *accel = json_string_value(json_object_get(document, "accel"));
+	cb_auto_arena struct cb_arena arena = {0};
+	struct cb_texts forwards = {0};
 
 	if (!json_object_get(document, "ram_mb"))
 		return cb_error_set(err, CB_E_FAILED, "missing element 'memory'");
-	if (accel && strcmp(accel, "kvm") == 0)
+	if (accel && strcmp(accel, "kvm") == 0 && !cb_fake_can(state, "kvm", false))
 		return cb_error_set(err, CB_E_UNSUPPORTED, "this host has no KVM");
+	cb_fake_refers(&arena, document, "nics[].forwards", &forwards);
+	if (forwards.len > 0 && !cb_fake_can(state, "passt", true))
+		return cb_error_set(err, CB_E_UNSUPPORTED, "this host forwards no ports");
 	return 0;
 }
 
@@ -211,7 +231,7 @@ int cb_fake_domain_define(struct cb_driver *driver, const struct cb_domain_new *
 	cb_fake_put(document, "name", json_string(spec->name));
 	cb_fake_put(document, "vcpus", json_integer(1));
 	if ((r = cb_fake_apply(document, spec->set, err)) < 0 ||
-	    (r = check_document(document, err)) < 0)
+	    (r = check_document(state, document, err)) < 0)
 		return cb_error_wrap(err, "domain '%s'", spec->name);
 	cb_fake_put(domain, "name", json_string(spec->name));
 	cb_fake_put(domain, "active", json_false());
@@ -251,7 +271,7 @@ int cb_fake_domain_update(struct cb_driver *driver, const struct cb_domain_edit 
 		return r;
 	document = cb_fake_object(domain, "document");
 	if ((r = cb_fake_apply(document, edit->set, err)) < 0 ||
-	    (r = check_document(document, err)) < 0)
+	    (r = check_document(state, document, err)) < 0)
 		return r;
 	if (edit->stamp && (r = cb_fake_put_stamp(domain, edit->stamp, err)) < 0)
 		return r;
@@ -299,6 +319,39 @@ int cb_fake_domain_restore(struct cb_driver *driver, const char *document, struc
 		cb_oom();
 	(void)json_object_del(domain, "uuid");
 	cb_fake_put(domain, "persistent", json_true());
+	return cb_fake_save(driver, state, err);
+}
+
+static int check_rename(json_t *state, const char *uuid, json_t *domain, const char *name,
+			struct cb_error *err)
+{
+	const char *owner = owner_of(state, name);
+
+	if (cb_fake_flag(domain, "active"))
+		return cb_error_set(err, CB_E_CONFLICT, "domain %s is running", uuid);
+	if (!*name || !cb_fake_fits(name))
+		return cb_error_set(err, CB_E_INVALID, "the host cannot keep that name");
+	if (cb_fake_flag(domain, "managed_save") || cb_fake_flag(domain, "snapshots") ||
+	    cb_fake_flag(domain, "checkpoints"))
+		return cb_error_set(err, CB_E_UNSUPPORTED, "domain %s has snapshots", uuid);
+	if (owner && strcmp(owner, uuid) != 0)
+		return cb_error_set(err, CB_E_EXISTS, "there is another domain '%s'", name);
+	return 0;
+}
+
+int cb_fake_domain_rename(struct cb_driver *driver, const char *uuid, const char *name,
+			  const struct cb_stamp *stamp, struct cb_error *err)
+{
+	json_auto_t *state = NULL;
+	json_t *domain;
+	int r;
+
+	if ((r = open_domain(driver, uuid, &state, &domain, err)) < 0 ||
+	    (r = check_rename(state, uuid, domain, name, err)) < 0 ||
+	    (stamp && (r = cb_fake_put_stamp(domain, stamp, err)) < 0))
+		return r;
+	cb_fake_put(domain, "name", json_string(name));
+	cb_fake_put(cb_fake_object(domain, "document"), "name", json_string(name));
 	return cb_fake_save(driver, state, err);
 }
 
@@ -377,19 +430,22 @@ int cb_fake_domain_live(struct cb_driver *driver, const char *uuid, const char *
 
 static int check_start(json_t *state, json_t *document, struct cb_error *err)
 {
-	static const char *const files[] = {"disks[root].source", "boot.kernel", "boot.initrd"};
-	const char *mode = json_string_value(json_object_get(document, "network_mode"));
-	const char *network =
-		json_string_value(json_object_get(cb_fake_object(state, "networks"), "default"));
+	cb_auto_arena struct cb_arena arena = {0};
+	struct cb_texts files = {0}, networks = {0};
 
-	for (size_t i = 0; i < CB_COUNT(files); i++) {
-		const char *file = json_string_value(json_object_get(document, files[i]));
-
-		if (file && !cb_fake_has_file(state, file))
-			return cb_error_set(err, CB_E_FAILED, "'%s' does not exist", file);
+	files_of(&arena, document, &files);
+	cb_fake_refers_networks(&arena, document, &networks);
+	cb_vec_each (const char *, file, &files) {
+		if (!cb_fake_has_file(state, *file))
+			return cb_error_set(err, CB_E_FAILED, "'%s' does not exist", *file);
 	}
-	if (mode && strcmp(mode, "default") == 0 && (!network || strcmp(network, "active") != 0))
-		return cb_error_set(err, CB_E_FAILED, "network 'default' is not active");
+	cb_vec_each (const char *, network, &networks) {
+		if (!cb_fake_network_active(state, *network))
+			return cb_error_set(err, CB_E_FAILED, "network '%s' is not active",
+					    *network);
+	}
+	if (is_uefi(document) && !cb_fake_can(state, "uefi", true))
+		return cb_error_set(err, CB_E_FAILED, "there is no UEFI firmware");
 	return 0;
 }
 
@@ -449,4 +505,43 @@ int cb_fake_domain_power_off(struct cb_driver *driver, const char *uuid, struct 
 	if (r < 0 || !cb_fake_flag(domain, "active"))
 		return r;
 	return stop(driver, state, uuid, domain, err);
+}
+
+/* The guest. ----------------------------------------------------------------------------------- */
+
+int cb_fake_domain_addresses(struct cb_driver *driver, struct cb_arena *arena, const char *uuid,
+			     struct cb_addresses *out, struct cb_error *err)
+{
+	json_auto_t *state = NULL;
+	json_t *domain, *item;
+	size_t i;
+	int r = open_domain(driver, uuid, &state, &domain, err);
+
+	*out = (struct cb_addresses){0};
+	if (r < 0)
+		return r;
+	if (!cb_fake_flag(domain, "active"))
+		return cb_error_set(err, CB_E_CONFLICT, "domain %s does not run", uuid);
+	json_array_foreach(json_object_get(domain, "addresses"), i, item)
+	{
+		struct cb_address address = {
+			.mac = cb_fake_text(arena, item, "mac"),
+			.address = cb_fake_text(arena, item, "address"),
+			.from_agent = cb_fake_flag(domain, "agent"),
+		};
+
+		cb_vec_push(arena, out, address);
+	}
+	return 0;
+}
+
+int cb_fake_domain_agent(struct cb_driver *driver, const char *uuid, bool *out,
+			 struct cb_error *err)
+{
+	json_auto_t *state = NULL;
+	json_t *domain;
+	int r = open_domain(driver, uuid, &state, &domain, err);
+
+	*out = r == 0 && cb_fake_flag(domain, "active") && cb_fake_flag(domain, "agent");
+	return r;
 }

@@ -1,11 +1,16 @@
 #include "reconciler/driver/fake/fake_internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
+#include "reconciler/base/digest.h"
 #include "reconciler/base/fs.h"
+#include "reconciler/driver/operations.h"
 
 enum { STATE_MAX = 64 * 1024 * 1024 };
 
@@ -92,16 +97,34 @@ uint64_t cb_fake_number(const json_t *object, const char *name)
 	return (uint64_t)json_integer_value(json_object_get(object, name));
 }
 
+bool cb_fake_can(const json_t *state, const char *knob, bool otherwise)
+{
+	return json_object_get(state, knob) ? cb_fake_flag(state, knob) : otherwise;
+}
+
+json_t *cb_fake_uuid(const char *kind, const char *name)
+{
+	cb_auto_arena struct cb_arena arena = {0};
+	const char *what = cb_arena_printf(&arena, "%s %s", kind, name);
+	char digest[CB_SHA256_HEX];
+
+	cb_digest_of(what, strlen(what), digest);
+	return json_string(cb_arena_printf(&arena, "%.8s-%.4s-4%.3s-8%.3s-%.12s", digest,
+					   digest + 8, digest + 12, digest + 15, digest + 18));
+}
+
 /* The host. ------------------------------------------------------------------------------------ */
 
 static void close_host(struct cb_driver *driver)
 {
+	if (cb_fake_of(driver)->lock >= 0)
+		(void)close(cb_fake_of(driver)->lock);
 	free(cb_fake_of(driver)->path);
 	free(cb_fake_of(driver));
 }
 
-static int host(struct cb_driver *driver, struct cb_arena *arena, struct cb_host *out,
-		struct cb_error *err)
+int cb_fake_host(struct cb_driver *driver, struct cb_arena *arena, struct cb_host *out,
+		 struct cb_error *err)
 {
 	json_auto_t *state = NULL;
 	int r = cb_fake_load(driver, &state, err);
@@ -114,59 +137,59 @@ static int host(struct cb_driver *driver, struct cb_arena *arena, struct cb_host
 		.type = "Fake",
 		.libvirt_version = 9000000,
 		.hypervisor_version = 7002000,
-		.kvm = false,
+		.kvm = cb_fake_can(state, "kvm", false),
+		.uefi = cb_fake_can(state, "uefi", true),
 		.local = false,
 		.cpus = 4,
 		.memory_mb = 16 * 1024,
+		.free_memory_mb = 12 * 1024,
 	};
+	if (json_object_get(state, "free_memory_mb"))
+		out->free_memory_mb = cb_fake_number(state, "free_memory_mb");
 	return 0;
 }
 
-static int network(struct cb_driver *driver, const char *name, enum cb_net_state *out,
-		   struct cb_error *err)
+/* One operation at a time: each reads the whole state and writes it back, and several connections,
+ * of this process or of others, share the file. */
+static int lock_state(struct cb_driver *driver, struct cb_error *err)
 {
-	json_auto_t *state = NULL;
-	const char *is;
-	int r = cb_fake_load(driver, &state, err);
+	const struct cb_fake *fake = cb_fake_of(driver);
 
-	if (r < 0)
-		return r;
-	is = json_string_value(json_object_get(json_object_get(state, "networks"), name));
-	*out = CB_NET_ABSENT;
-	if (is)
-		*out = strcmp(is, "active") == 0 ? CB_NET_ACTIVE : CB_NET_INACTIVE;
+	while (flock(fake->lock, LOCK_EX) < 0) {
+		if (errno != EINTR)
+			return cb_error_errno(err, errno, "cannot lock '%s'", fake->path);
+	}
 	return 0;
 }
 
-static const struct cb_driver_ops ops = {
-	.close = close_host,
-	.host = host,
-	.domains = cb_fake_domains,
-	.domain = cb_fake_domain,
-	.domain_define = cb_fake_domain_define,
-	.domain_update = cb_fake_domain_update,
-	.domain_document = cb_fake_domain_document,
-	.domain_restore = cb_fake_domain_restore,
-	.domain_undefine = cb_fake_domain_undefine,
-	.domain_autostart = cb_fake_domain_autostart,
-	.domain_live = cb_fake_domain_live,
-	.domain_start = cb_fake_domain_start,
-	.domain_shutdown = cb_fake_domain_shutdown,
-	.domain_power_off = cb_fake_domain_power_off,
-	.pool = cb_fake_pool,
-	.pool_define = cb_fake_pool_define,
-	.pool_start = cb_fake_pool_start,
-	.pool_autostart = cb_fake_pool_autostart,
-	.pool_undefine = cb_fake_pool_undefine,
-	.pool_refresh = cb_fake_pool_refresh,
-	.volumes = cb_fake_volumes,
-	.volume = cb_fake_volume,
-	.volume_create = cb_fake_volume_create,
-	.volume_write = cb_fake_volume_write,
-	.volume_digest = cb_fake_volume_digest,
-	.volume_delete = cb_fake_volume_delete,
-	.network = network,
+#define LOCKED(class_, name_, params_, args_)                                                      \
+	static int name_(struct cb_driver *driver, params_, struct cb_error *err)                  \
+	{                                                                                          \
+		int r = lock_state(driver, err);                                                   \
+                                                                                                   \
+		if (r < 0)                                                                         \
+			return r;                                                                  \
+		r = cb_fake_##name_(driver, args_, err);                                           \
+		(void)flock(cb_fake_of(driver)->lock, LOCK_UN);                                    \
+		return r;                                                                          \
+	}
+
+CB_DRIVER_OPERATIONS(LOCKED)
+
+static const struct cb_driver_ops ops = {.close = close_host,
+#define ENTRY(class_, name_, params_, args_) .name_ = name_,
+					 CB_DRIVER_OPERATIONS(ENTRY)
+#undef ENTRY
 };
+
+static int open_lock(struct cb_fake *fake, struct cb_error *err)
+{
+	cb_auto_str struct cb_str path = {0};
+
+	cb_str_printf(&path, "%s.lock", fake->path);
+	fake->lock = open(cb_str_text(&path), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	return fake->lock < 0 ? cb_error_errno(err, errno, "cannot open '%s'", path.text) : 0;
+}
 
 int cb_fake_open(const char *path, struct cb_driver **out, struct cb_error *err)
 {
@@ -177,7 +200,7 @@ int cb_fake_open(const char *path, struct cb_driver **out, struct cb_error *err)
 	if (!fake || !(fake->path = strdup(path)))
 		cb_oom();
 	fake->base.ops = &ops;
-	if ((r = cb_fake_load(&fake->base, &state, err)) < 0) {
+	if ((r = open_lock(fake, err)) < 0 || (r = cb_fake_load(&fake->base, &state, err)) < 0) {
 		close_host(&fake->base);
 		return r;
 	}

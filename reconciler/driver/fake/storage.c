@@ -77,6 +77,15 @@ bool cb_fake_has_file(json_t *state, const char *path)
 
 /* Pools. --------------------------------------------------------------------------------------- */
 
+/* Tests write pools without one. */
+static const char *uuid_of(struct cb_arena *arena, const char *name, const json_t *pool)
+{
+	json_auto_t *made = cb_fake_uuid("pool", name);
+	const char *uuid = cb_fake_text(arena, pool, "uuid");
+
+	return uuid ? uuid : cb_arena_strdup(arena, json_string_value(made));
+}
+
 int cb_fake_pool(struct cb_driver *driver, struct cb_arena *arena, const char *name,
 		 struct cb_pool *out, struct cb_error *err)
 {
@@ -91,6 +100,7 @@ int cb_fake_pool(struct cb_driver *driver, struct cb_arena *arena, const char *n
 	json_object_foreach(files_of(state, pool), file_name, file) used +=
 		cb_fake_number(file, "written");
 	*out = (struct cb_pool){
+		.uuid = uuid_of(arena, name, pool),
 		.name = cb_arena_strdup(arena, name),
 		.type = "dir",
 		.path = cb_fake_text(arena, pool, "path"),
@@ -106,8 +116,9 @@ int cb_fake_pool(struct cb_driver *driver, struct cb_arena *arena, const char *n
 }
 
 int cb_fake_pool_define(struct cb_driver *driver, const char *name, const char *path,
-			struct cb_error *err)
+			const char *uuid, struct cb_error *err)
 {
+	cb_auto_arena struct cb_arena arena = {0};
 	json_auto_t *state = NULL;
 	const char *other;
 	json_t *pools, *pool;
@@ -120,11 +131,16 @@ int cb_fake_pool_define(struct cb_driver *driver, const char *name, const char *
 		return cb_error_set(err, CB_E_EXISTS, "there is a pool '%s' already", name);
 	json_object_foreach(pools, other, pool)
 	{
+		if (uuid && strcmp(uuid_of(&arena, other, pool), uuid) == 0)
+			return cb_error_set(err, CB_E_EXISTS, "the UUID belongs to pool '%s'",
+					    other);
 		if (strcmp(json_string_value(json_object_get(pool, "path")), path) == 0)
 			return cb_error_set(err, CB_E_FAILED, "pool '%s' is at '%s' already", other,
 					    path);
 	}
 	pool = cb_fake_object(pools, name);
+	if (uuid)
+		cb_fake_put(pool, "uuid", json_string(uuid));
 	cb_fake_put(pool, "path", json_string(path));
 	cb_fake_put(pool, "active", json_false());
 	cb_fake_put(pool, "autostart", json_false());

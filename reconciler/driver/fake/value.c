@@ -45,6 +45,21 @@ static bool fits(const char *value, bool attribute)
 	return true;
 }
 
+bool cb_fake_fits(const char *value)
+{
+	return fits(value, false);
+}
+
+void cb_fake_read_spec(struct cb_arena *arena, json_t *document, struct cb_spec *out)
+{
+	struct cb_origin origin = {.from = CB_FROM_HOST};
+	const char *path;
+	json_t *value;
+
+	json_object_foreach(document, path, value)
+		cb_spec_set(arena, out, path, cb_fake_to_value(arena, value), origin);
+}
+
 /* Stamps. -------------------------------------------------------------------------------------- */
 
 static json_t *text(const char *value)
@@ -173,105 +188,4 @@ const struct cb_stamp *cb_fake_to_stamp(struct cb_arena *arena, const json_t *js
 			    cb_fake_to_value(arena, json_object_get(item, "value")), origin);
 	}
 	return stamp;
-}
-
-/* Documents. ----------------------------------------------------------------------------------- */
-
-static const struct {
-	const char *path;
-	enum cb_kind kind;
-	bool needed;
-} paths[] = {
-	{"accel", CB_STRING, true},
-	{"boot.cmdline", CB_STRING, false},
-	{"boot.initrd", CB_STRING, false},
-	{"boot.kernel", CB_STRING, false},
-	{"description", CB_STRING, false},
-	{"disks[root].format", CB_STRING, false},
-	{"disks[root].source", CB_STRING, false},
-	{"gui", CB_BOOL, false},
-	{"name", CB_STRING, true},
-	{"network_mode", CB_STRING, false},
-	{"nics[nic0].mac", CB_STRING, false},
-	{"ram_mb", CB_INT, true},
-	{"vcpus", CB_INT, true},
-};
-
-static int set_one(json_t *document, const struct cb_entry *entry, struct cb_error *err)
-{
-	const struct cb_value *value = &entry->value;
-
-	for (size_t i = 0; i < CB_COUNT(paths); i++) {
-		bool none = value->kind == CB_NONE || (value->kind == CB_STRING && !*value->string);
-
-		if (strcmp(paths[i].path, entry->path) != 0)
-			continue;
-		if (none && paths[i].needed)
-			return cb_error_set(err, CB_E_INVALID, "a domain cannot be without '%s'",
-					    entry->path);
-		if (!none && paths[i].kind != value->kind)
-			return cb_error_set(err, CB_E_INTERNAL,
-					    "'%s' has a value of the wrong kind", entry->path);
-		if (!none && value->kind == CB_STRING && !fits(value->string, false))
-			return cb_error_set(err, CB_E_INVALID,
-					    "'%s' has characters that the host cannot keep",
-					    entry->path);
-		if (none)
-			(void)json_object_del(document, entry->path);
-		else
-			cb_fake_put(document, entry->path, cb_fake_of_value(value));
-		return 0;
-	}
-	return cb_error_set(err, CB_E_INTERNAL, "'%s' stands nowhere in a domain", entry->path);
-}
-
-/* What a host fills in where a document says nothing. */
-static void complete(json_t *document)
-{
-	const char *mode;
-
-	if (!json_object_get(document, "gui"))
-		cb_fake_put(document, "gui", json_false());
-	if (!json_object_get(document, "network_mode"))
-		cb_fake_put(document, "network_mode", json_string("none"));
-	mode = json_string_value(json_object_get(document, "network_mode"));
-	if (mode && strcmp(mode, "none") == 0)
-		(void)json_object_del(document, "nics[nic0].mac");
-	else if (!json_object_get(document, "nics[nic0].mac"))
-		cb_fake_put(document, "nics[nic0].mac", json_string("52:54:00:00:00:01"));
-	if (!json_object_get(document, "disks[root].source"))
-		(void)json_object_del(document, "disks[root].format");
-	else if (!json_object_get(document, "disks[root].format"))
-		cb_fake_put(document, "disks[root].format", json_string("raw"));
-}
-
-/* A value for a device that there is none of. */
-static int check_device(const json_t *document, const struct cb_spec *set, const char *path,
-			struct cb_error *err)
-{
-	const struct cb_entry *entry = cb_spec_find(set, path);
-
-	if (entry && entry->value.kind != CB_NONE && !json_object_get(document, path))
-		return cb_error_set(err, CB_E_INVALID,
-				    "'%s' cannot be set: the domain has no such device", path);
-	return 0;
-}
-
-int cb_fake_apply(json_t *document, const struct cb_spec *set, struct cb_error *err)
-{
-	const char *mode = cb_spec_string(set, "network_mode");
-	int r;
-
-	if (mode && strcmp(mode, "default") != 0 && strcmp(mode, "user") != 0 &&
-	    strcmp(mode, "none") != 0)
-		return cb_error_set(err, CB_E_INVALID,
-				    "'%s' is not one of 'default', 'user' and 'none'", mode);
-	cb_vec_each (const struct cb_entry, entry, set) {
-		if ((r = set_one(document, entry, err)) < 0)
-			return r;
-	}
-	complete(document);
-	if ((r = check_device(document, set, "nics[nic0].mac", err)) < 0)
-		return r;
-	return check_device(document, set, "disks[root].format", err);
 }

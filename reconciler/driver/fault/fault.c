@@ -1,4 +1,4 @@
-#include "reconciler/driver/driver.h"
+#include "reconciler/driver/operations.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -79,38 +79,6 @@ static int after(struct fault *fault, const char *name, enum cb_fault now, int r
 	return r;
 }
 
-/* Every operation but close: OP(class, name, parameters, arguments). */
-/* clang-format off */
-#define P(...) __VA_ARGS__
-#define OPERATIONS(OP) \
-	OP(READS,   host,             P(struct cb_arena *a, struct cb_host *out), P(a, out)) \
-	OP(READS,   domains,          P(struct cb_arena *a, struct cb_domains *out), P(a, out)) \
-	OP(READS,   domain,           P(struct cb_arena *a, const char *uuid, struct cb_domain *out), P(a, uuid, out)) \
-	OP(CHANGES, domain_define,    P(const struct cb_domain_new *spec), P(spec)) \
-	OP(CHANGES, domain_update,    P(const struct cb_domain_edit *edit), P(edit)) \
-	OP(READS,   domain_document,  P(const char *uuid, struct cb_str *out), P(uuid, out)) \
-	OP(CHANGES, domain_restore,   P(const char *document), P(document)) \
-	OP(CHANGES, domain_undefine,  P(const char *uuid), P(uuid)) \
-	OP(CHANGES, domain_autostart, P(const char *uuid, bool on), P(uuid, on)) \
-	OP(CHANGES, domain_live,      P(const char *uuid, const char *path, const struct cb_value *v), P(uuid, path, v)) \
-	OP(CHANGES, domain_start,     P(const char *uuid), P(uuid)) \
-	OP(CHANGES, domain_shutdown,  P(const char *uuid, enum cb_shutdown how), P(uuid, how)) \
-	OP(CHANGES, domain_power_off, P(const char *uuid), P(uuid)) \
-	OP(READS,   pool,             P(struct cb_arena *a, const char *name, struct cb_pool *out), P(a, name, out)) \
-	OP(CHANGES, pool_define,      P(const char *name, const char *path), P(name, path)) \
-	OP(CHANGES, pool_start,       P(const char *name), P(name)) \
-	OP(CHANGES, pool_autostart,   P(const char *name, bool on), P(name, on)) \
-	OP(CHANGES, pool_undefine,    P(const char *name), P(name)) \
-	OP(READS,   pool_refresh,     P(const char *name), P(name)) \
-	OP(READS,   volumes,          P(struct cb_arena *a, const char *pool, struct cb_volumes *out), P(a, pool, out)) \
-	OP(READS,   volume,           P(struct cb_arena *a, const char *pool, const char *name, struct cb_volume *out), P(a, pool, name, out)) \
-	OP(CHANGES, volume_create,    P(const struct cb_volume_new *spec), P(spec)) \
-	OP(CHANGES, volume_write,     P(const char *pool, const char *name, const struct cb_upload *up), P(pool, name, up)) \
-	OP(READS,   volume_digest,    P(const char *pool, const char *name, uint64_t size, char *out), P(pool, name, size, out)) \
-	OP(CHANGES, volume_delete,    P(const char *pool, const char *name), P(pool, name)) \
-	OP(READS,   network,          P(const char *name, enum cb_net_state *out), P(name, out))
-/* clang-format on */
-
 #define FORWARD(class_, name_, params_, args_)                                                     \
 	static int name_(struct cb_driver *driver, params_, struct cb_error *err)                  \
 	{                                                                                          \
@@ -124,7 +92,7 @@ static int after(struct fault *fault, const char *name, enum cb_fault now, int r
 		return after(fault, #name_, now, r, err);                                          \
 	}
 
-OPERATIONS(FORWARD)
+CB_DRIVER_OPERATIONS(FORWARD)
 
 static void close_both(struct cb_driver *driver)
 {
@@ -134,7 +102,7 @@ static void close_both(struct cb_driver *driver)
 
 static const struct cb_driver_ops ops = {.close = close_both,
 #define ENTRY(class_, name_, params_, args_) .name_ = name_,
-					 OPERATIONS(ENTRY)
+					 CB_DRIVER_OPERATIONS(ENTRY)
 #undef ENTRY
 };
 

@@ -6,9 +6,8 @@
 #include "reconciler/base/digest.h"
 #include "reconciler/base/log.h"
 
-/* The persistent document; the caller's text is wiped if it may hold secrets. */
-static int read_xml(struct cb_libvirt *host, virDomainPtr domain, unsigned flags, char **out,
-		    struct cb_error *err)
+int cb_domain_xml(struct cb_libvirt *host, virDomainPtr domain, unsigned flags, char **out,
+		  struct cb_error *err)
 {
 	*out = virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE | flags);
 	if (!*out)
@@ -18,26 +17,48 @@ static int read_xml(struct cb_libvirt *host, virDomainPtr domain, unsigned flags
 
 /* Defining something new. ---------------------------------------------------------------------- */
 
-/* CB_E_EXISTS if name or UUID is taken. */
-static int check_free(struct cb_libvirt *host, const char *uuid, const char *name,
-		      struct cb_error *err)
+int cb_domain_check_name(struct cb_libvirt *host, const char *name, struct cb_error *err)
 {
-	cb_auto_domain virDomainPtr by_uuid = NULL, by_name = NULL;
-	int r = cb_domain_lookup(host, uuid, &by_uuid, err);
+	cb_auto_domain virDomainPtr domain = virDomainLookupByName(host->conn, name);
+	int r;
 
-	if (r == 0)
-		return cb_error_set(err, CB_E_EXISTS, "UUID %s belongs to domain '%s'", uuid,
-				    virDomainGetName(by_uuid));
-	if (r != -CB_E_NOT_FOUND)
-		return r;
-	by_name = virDomainLookupByName(host->conn, name);
-	if (by_name)
+	if (domain)
 		return cb_error_set(err, CB_E_EXISTS, "there is a domain '%s' already", name);
 	r = cb_libvirt_error(host, err, "domain '%s'", name);
 	if (r != -CB_E_NOT_FOUND)
 		return r;
 	cb_error_release(err);
 	return 0;
+}
+
+/* CB_E_EXISTS if name or UUID is taken. */
+static int check_free(struct cb_libvirt *host, const char *uuid, const char *name,
+		      struct cb_error *err)
+{
+	cb_auto_domain virDomainPtr domain = NULL;
+	int r = cb_domain_lookup(host, uuid, &domain, err);
+
+	if (r == 0)
+		return cb_error_set(err, CB_E_EXISTS, "UUID %s belongs to domain '%s'", uuid,
+				    virDomainGetName(domain));
+	if (r != -CB_E_NOT_FOUND)
+		return r;
+	cb_error_release(err);
+	return cb_domain_check_name(host, name, err);
+}
+
+/* The last error of a definition. Some builds of libvirt know passt in their schema only. */
+static int refused(struct cb_libvirt *host, const char *name, struct cb_error *err)
+{
+	int number = virGetLastErrorCode();
+
+	(void)cb_libvirt_error(host, err, "cannot define '%s'", name);
+	if (number == VIR_ERR_XML_ERROR && strstr(err->message, "'passt'"))
+		return cb_error_set(err, CB_E_UNSUPPORTED,
+				    "cannot define '%s': the host's libvirt forwards no ports to "
+				    "NICs of type 'user', it was built without passt",
+				    name);
+	return -(int)err->code;
 }
 
 /* libvirt has one answer for a name that is taken and for much else: look again. */
@@ -51,6 +72,16 @@ static int classify(struct cb_libvirt *host, const char *uuid, const char *name,
 	return -(int)err->code;
 }
 
+/* Asks the host only if there is something to ask. */
+static int check_cpu(struct cb_libvirt *host, const struct cb_spec *set, struct cb_error *err)
+{
+	const char *cpu = cb_spec_string(set, "cpu");
+
+	if (!cpu || !*cpu || strcmp(cpu, "host-passthrough") == 0 || strcmp(cpu, "host-model") == 0)
+		return 0;
+	return cb_host_check_cpu(host, cpu, err);
+}
+
 int cb_libvirt_domain_define(struct cb_driver *driver, const struct cb_domain_new *spec,
 			     struct cb_error *err)
 {
@@ -62,7 +93,8 @@ int cb_libvirt_domain_define(struct cb_driver *driver, const struct cb_domain_ne
 
 	if (!cb_xml_text_fits(spec->name))
 		return cb_error_set(err, CB_E_INVALID, "libvirt cannot keep that name");
-	if ((r = check_free(host, spec->uuid, spec->name, err)) < 0)
+	if ((r = check_free(host, spec->uuid, spec->name, err)) < 0 ||
+	    (r = check_cpu(host, spec->set, err)) < 0)
 		return r;
 	doc = cb_document_new(spec->uuid, spec->name);
 	if ((r = cb_bind_write(xmlDocGetRootElement(doc), spec->set, err)) < 0 ||
@@ -72,7 +104,7 @@ int cb_libvirt_domain_define(struct cb_driver *driver, const struct cb_domain_ne
 	domain = virDomainDefineXMLFlags(host->conn, text.text, VIR_DOMAIN_DEFINE_VALIDATE);
 	if (domain)
 		return 0;
-	(void)cb_libvirt_error(host, err, "cannot define domain '%s'", spec->name);
+	(void)refused(host, spec->name, err);
 	return classify(host, spec->uuid, spec->name, err);
 }
 
@@ -83,7 +115,7 @@ static int check_fingerprint(struct cb_libvirt *host, virDomainPtr domain, const
 {
 	cb_auto_text char *text = NULL;
 	char fingerprint[CB_SHA256_HEX];
-	int r = read_xml(host, domain, 0, &text, err);
+	int r = cb_domain_xml(host, domain, 0, &text, err);
 
 	if (r < 0)
 		return r;
@@ -103,25 +135,24 @@ static int try_define(struct cb_libvirt *host, const char *text, unsigned flags)
 	return domain ? VIR_ERR_OK : virGetLastErrorCode();
 }
 
-/* Defines with validation. libvirt's schema does not accept everything that libvirt does, nor all
- * that libvirt itself prints: where already the document as found fails, the change is not to
- * blame. */
-static int define_checked(struct cb_libvirt *host, const char *name, const char *found,
-			  const char *text, struct cb_error *err)
+/* libvirt's schema does not accept everything that libvirt does, nor all that libvirt itself
+ * prints: where already the document as found fails, the change is not to blame. */
+int cb_domain_redefine(struct cb_libvirt *host, const char *name, const char *found,
+		       const char *text, struct cb_error *err)
 {
 	int number = try_define(host, text, VIR_DOMAIN_DEFINE_VALIDATE);
 
 	if (number == VIR_ERR_OK)
 		return 0;
-	if (number != VIR_ERR_XML_INVALID_SCHEMA)
-		return cb_libvirt_error(host, err, "cannot define it");
 	/* The error is taken before another call replaces it. */
-	(void)cb_libvirt_error(host, err, "cannot define it");
+	(void)refused(host, name, err);
+	if (number != VIR_ERR_XML_INVALID_SCHEMA)
+		return -(int)err->code;
 	if (found != text &&
 	    try_define(host, found, VIR_DOMAIN_DEFINE_VALIDATE) != VIR_ERR_XML_INVALID_SCHEMA)
 		return -(int)err->code;
 	if (try_define(host, text, 0) != VIR_ERR_OK)
-		return cb_libvirt_error(host, err, "cannot define it");
+		return refused(host, name, err);
 	cb_error_release(err);
 	cb_log(CB_LOG_WARN, "domain-not-valid",
 	       "the definition of '%s' does not follow libvirt's schema; it is kept as it is",
@@ -137,7 +168,7 @@ static int patch(xmlNodePtr root, const char *name, const struct cb_domain_edit 
 
 	/* libvirt refuses a new name on an old UUID. */
 	if (renamed && strcmp(renamed, name) != 0)
-		return cb_error_set(err, CB_E_UNSUPPORTED, "a domain cannot be renamed");
+		return cb_error_set(err, CB_E_UNSUPPORTED, "a domain is not renamed so");
 	if ((r = cb_bind_write(root, edit->set, err)) < 0)
 		return r;
 	return edit->stamp ? cb_stamp_write(root, edit->stamp, err) : 0;
@@ -155,7 +186,7 @@ static int verify(struct cb_libvirt *host, virDomainPtr domain, const struct cb_
 	const char *problem;
 	int r;
 
-	if ((r = read_xml(host, domain, 0, &text, err)) < 0 ||
+	if ((r = cb_domain_xml(host, domain, 0, &text, err)) < 0 ||
 	    (r = cb_xml_parse(text, &doc, err)) < 0 ||
 	    (r = cb_bind_verify(xmlDocGetRootElement(doc), edit->set, err)) < 0)
 		return r;
@@ -178,13 +209,13 @@ static int update(struct cb_libvirt *host, virDomainPtr domain, const struct cb_
 	int r;
 
 	/* With the secrets: libvirt forgets a password that a new definition leaves out. */
-	if ((r = read_xml(host, domain, VIR_DOMAIN_XML_SECURE, &found, err)) < 0 ||
+	if ((r = cb_domain_xml(host, domain, VIR_DOMAIN_XML_SECURE, &found, err)) < 0 ||
 	    (r = check_fingerprint(host, domain, edit->fingerprint, err)) < 0 ||
-	    (r = cb_xml_parse(found, &doc, err)) < 0 ||
+	    (r = check_cpu(host, edit->set, err)) < 0 || (r = cb_xml_parse(found, &doc, err)) < 0 ||
 	    (r = patch(xmlDocGetRootElement(doc), virDomainGetName(domain), edit, err)) < 0)
 		return r;
 	cb_xml_dump(xmlDocGetRootElement(doc), &text);
-	r = define_checked(host, virDomainGetName(domain), found, text.text, err);
+	r = cb_domain_redefine(host, virDomainGetName(domain), found, text.text, err);
 	cb_str_wipe(&text);
 	return r < 0 ? r : verify(host, domain, edit, err);
 }
@@ -220,7 +251,7 @@ int cb_libvirt_domain_document(struct cb_driver *driver, const char *uuid, struc
 	int r;
 
 	if ((r = cb_domain_lookup(host, uuid, &domain, err)) < 0 ||
-	    (r = read_xml(host, domain, VIR_DOMAIN_XML_SECURE, &text, err)) < 0)
+	    (r = cb_domain_xml(host, domain, VIR_DOMAIN_XML_SECURE, &text, err)) < 0)
 		return r;
 	cb_str_add(out, text);
 	return 0;
@@ -241,7 +272,7 @@ int cb_libvirt_domain_restore(struct cb_driver *driver, const char *document, st
 	uuid = cb_xml_text(&arena, cb_xml_child(xmlDocGetRootElement(doc), "uuid"));
 	if (!name || !uuid)
 		return cb_error_set(err, CB_E_INVALID, "a definition without name or UUID");
-	if (define_checked(host, name, document, document, err) == 0)
+	if (cb_domain_redefine(host, name, document, document, err) == 0)
 		return 0;
 	taken = err->code == CB_E_FAILED ? virDomainLookupByName(host->conn, name) : NULL;
 	if (taken) {
@@ -288,7 +319,7 @@ int cb_libvirt_domain_undefine(struct cb_driver *driver, const char *uuid, struc
 	if (is.active)
 		return cb_error_set(err, CB_E_CONFLICT, "domain '%s' is running", is.name);
 	if ((r = cb_domain_lookup(host, uuid, &domain, err)) < 0 ||
-	    (r = read_xml(host, domain, 0, &text, err)) < 0 ||
+	    (r = cb_domain_xml(host, domain, 0, &text, err)) < 0 ||
 	    (r = cb_xml_parse(text, &doc, err)) < 0)
 		return r;
 	if (virDomainUndefineFlags(domain, undefine_flags(&is, xmlDocGetRootElement(doc))) < 0)

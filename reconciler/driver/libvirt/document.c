@@ -1,5 +1,6 @@
 #include "reconciler/driver/libvirt/libvirt_internal.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -34,6 +35,7 @@ static void add_devices(xmlNodePtr domain)
 	cb_xml_set_attr(cb_xml_add(devices, "console"), "type", "pty");
 	node = cb_xml_add(devices, "channel");
 	cb_xml_set_attr(node, "type", "unix");
+	cb_device_set_alias(node, cb_alias_agent);
 	node = cb_xml_add(node, "target");
 	cb_xml_set_attr(node, "type", "virtio");
 	cb_xml_set_attr(node, "name", "org.qemu.guest_agent.0");
@@ -166,4 +168,44 @@ int cb_document_files(struct cb_libvirt *host, struct cb_arena *arena, xmlNodePt
 			return r;
 	}
 	return 0;
+}
+
+/* NICs. ---------------------------------------------------------------------------------------- */
+
+static void add_mac(struct cb_arena *arena, struct cb_domain *out, const char *mac)
+{
+	char *lower = cb_arena_strdup(arena, mac);
+
+	if (!lower)
+		return;
+	for (char *p = lower; *p; p++)
+		*p = (char)tolower((unsigned char)*p);
+	cb_vec_each (const char *, known, &out->macs) {
+		if (strcmp(*known, lower) == 0)
+			return;
+	}
+	cb_vec_push(arena, &out->macs, lower);
+}
+
+static void add_network(struct cb_arena *arena, struct cb_domain *out, const char *name)
+{
+	if (!name)
+		return;
+	cb_vec_each (const char *, known, &out->networks) {
+		if (strcmp(*known, name) == 0)
+			return;
+	}
+	cb_vec_push(arena, &out->networks, name);
+}
+
+void cb_document_nics(struct cb_arena *arena, xmlNodePtr domain, struct cb_domain *out)
+{
+	xmlNodePtr nic = cb_device_first(domain, "interface");
+
+	for (; nic; nic = cb_xml_next(nic)) {
+		add_mac(arena, out, cb_xml_attr(arena, cb_xml_child(nic, "mac"), "address"));
+		if (cb_xml_attr_is(nic, "type", "network"))
+			add_network(arena, out,
+				    cb_xml_attr(arena, cb_xml_child(nic, "source"), "network"));
+	}
 }

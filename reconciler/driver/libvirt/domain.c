@@ -50,6 +50,7 @@ static int read_live(struct cb_libvirt *host, struct cb_arena *arena, virDomainP
 		return r;
 	cb_bind_read(arena, xmlDocGetRootElement(doc), &out->live);
 	cb_bind_read_limits(arena, xmlDocGetRootElement(doc), &out->live);
+	cb_document_nics(arena, xmlDocGetRootElement(doc), out);
 	return cb_document_files(host, arena, xmlDocGetRootElement(doc), out, err);
 }
 
@@ -70,16 +71,15 @@ static void read_document(struct cb_arena *arena, xmlNodePtr root, const char *t
 }
 
 int cb_domain_read(struct cb_libvirt *host, struct cb_arena *arena, virDomainPtr domain,
-		   enum cb_domain_detail detail, bool autostart, struct cb_domain *out,
-		   struct cb_error *err)
+		   const char *text, enum cb_domain_detail detail, bool autostart,
+		   struct cb_domain *out, struct cb_error *err)
 {
-	cb_auto_text char *text = virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE);
 	cb_auto_xml xmlDocPtr doc = NULL;
 	char uuid[VIR_UUID_STRING_BUFLEN];
 	xmlNodePtr root;
 	int r;
 
-	if (!text || virDomainGetUUIDString(domain, uuid) < 0)
+	if (virDomainGetUUIDString(domain, uuid) < 0)
 		return cb_domain_error(host, domain, err, "cannot read its definition");
 	out->name = cb_arena_strdup(arena, virDomainGetName(domain));
 	out->uuid = cb_arena_strdup(arena, uuid);
@@ -88,6 +88,7 @@ int cb_domain_read(struct cb_libvirt *host, struct cb_arena *arena, virDomainPtr
 	root = xmlDocGetRootElement(doc);
 	out->stamp = cb_stamp_read(arena, root, &out->stamp_problem);
 	out->nvram = cb_document_has_nvram(root);
+	cb_document_nics(arena, root, out);
 	if ((r = cb_document_files(host, arena, root, out, err)) < 0)
 		return r;
 	if (!out->stamp && detail == CB_DOMAIN_BRIEF)
@@ -142,6 +143,7 @@ int cb_libvirt_domain(struct cb_driver *driver, struct cb_arena *arena, const ch
 {
 	struct cb_libvirt *host = cb_libvirt_of(driver);
 	cb_auto_domain virDomainPtr domain = NULL;
+	cb_auto_text char *text = NULL;
 	bool autostart = false;
 	int r;
 
@@ -149,7 +151,10 @@ int cb_libvirt_domain(struct cb_driver *driver, struct cb_arena *arena, const ch
 	if ((r = cb_domain_lookup(host, uuid, &domain, err)) < 0 ||
 	    (r = read_flags(host, domain, out, &autostart, err)) < 0)
 		return r;
-	return cb_domain_read(host, arena, domain, CB_DOMAIN_FULL, autostart, out, err);
+	text = virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE);
+	if (!text)
+		return cb_domain_error(host, domain, err, "cannot read its definition");
+	return cb_domain_read(host, arena, domain, text, CB_DOMAIN_FULL, autostart, out, err);
 }
 
 /* Changing its state. -------------------------------------------------------------------------- */

@@ -71,7 +71,8 @@ static const unsigned filters[SETS] = {
 
 /* 1 if it was read, 0 if it went away meanwhile. */
 static int read_one(struct cb_libvirt *host, struct cb_arena *arena, const struct set *sets,
-		    virDomainPtr domain, struct cb_domain *out, struct cb_error *err)
+		    virDomainPtr domain, const struct cb_fetched *document, struct cb_domain *out,
+		    struct cb_error *err)
 {
 	int r;
 
@@ -83,8 +84,14 @@ static int read_one(struct cb_libvirt *host, struct cb_arena *arena, const struc
 		.snapshots = contains(&sets[SNAPSHOT], domain),
 		.checkpoints = contains(&sets[CHECKPOINT], domain),
 	};
-	r = cb_domain_read(host, arena, domain, CB_DOMAIN_BRIEF, contains(&sets[AUTOSTART], domain),
-			   out, err);
+	if (document->text) {
+		r = cb_domain_read(host, arena, domain, document->text, CB_DOMAIN_BRIEF,
+				   contains(&sets[AUTOSTART], domain), out, err);
+	} else {
+		(void)cb_libvirt_saved_error(host, err, document->error,
+					     "cannot read its definition");
+		r = cb_error_wrap(err, "domain '%s'", virDomainGetName(domain));
+	}
 	if (r == -CB_E_NOT_FOUND) {
 		cb_error_release(err);
 		return 0;
@@ -106,6 +113,8 @@ int cb_libvirt_domains(struct cb_driver *driver, struct cb_arena *arena, struct 
 	cb_auto_arena struct cb_arena scratch = {0};
 	struct set sets[SETS] = {{0}};
 	auto_list virDomainPtr *list = NULL;
+	/* Stopped before the list is freed: declared after it. */
+	cb_auto_prefetch struct cb_prefetch *prefetch = NULL;
 	int count, r;
 
 	*out = (struct cb_domains){0};
@@ -116,10 +125,16 @@ int cb_libvirt_domains(struct cb_driver *driver, struct cb_arena *arena, struct 
 		if ((r = read_set(host, &scratch, filters[i], &sets[i], err)) < 0)
 			return r;
 	}
+	prefetch = cb_prefetch_start(list, (size_t)count);
 	for (int i = 0; i < count; i++) {
+		struct cb_fetched document = cb_prefetch_next(prefetch);
 		struct cb_domain domain;
 
-		if ((r = read_one(host, arena, sets, list[i], &domain, err)) < 0)
+		r = read_one(host, arena, sets, list[i], &document, &domain, err);
+		free(document.text);
+		if (document.error)
+			virFreeError(document.error);
+		if (r < 0)
 			return r;
 		if (r == 1)
 			cb_vec_push(arena, out, domain);

@@ -17,6 +17,7 @@ static const struct {
 	{VIR_ERR_NO_STORAGE_VOL, CB_E_NOT_FOUND},
 
 	{VIR_ERR_DOM_EXIST, CB_E_EXISTS},
+	{VIR_ERR_NETWORK_EXIST, CB_E_EXISTS},
 	{VIR_ERR_STORAGE_VOL_EXIST, CB_E_EXISTS},
 
 	{VIR_ERR_RPC, CB_E_UNAVAILABLE},
@@ -100,13 +101,25 @@ static void add_message(struct cb_str *out, const virError *error)
 	}
 }
 
+int cb_libvirt_saved_error(struct cb_libvirt *host, struct cb_error *err, const virError *error,
+			   const char *head)
+{
+	cb_auto_str struct cb_str message = {0};
+	enum cb_code code = code_of(host, error);
+
+	add_message(&message, error);
+	(void)cb_error_set(err, code, "%s: %s", head, cb_str_text(&message));
+	if (error->code == VIR_ERR_SYSTEM_ERROR)
+		err->sys_errno = error->int1;
+	return -(int)code;
+}
+
 int cb_libvirt_error(struct cb_libvirt *host, struct cb_error *err, const char *fmt, ...)
 {
 	virErrorPtr error = virSaveLastError();
-	cb_auto_str struct cb_str message = {0};
 	char *head = NULL;
-	enum cb_code code;
 	va_list ap;
+	int r;
 
 	va_start(ap, fmt);
 	if (vasprintf(&head, fmt, ap) < 0)
@@ -114,12 +127,8 @@ int cb_libvirt_error(struct cb_libvirt *host, struct cb_error *err, const char *
 	va_end(ap);
 	if (!error)
 		cb_oom();
-	code = code_of(host, error);
-	add_message(&message, error);
-	(void)cb_error_set(err, code, "%s: %s", head, cb_str_text(&message));
-	if (error->code == VIR_ERR_SYSTEM_ERROR)
-		err->sys_errno = error->int1;
+	r = cb_libvirt_saved_error(host, err, error, head);
 	virFreeError(error);
 	free(head);
-	return -(int)code;
+	return r;
 }

@@ -1,6 +1,7 @@
 #include "reconciler/driver/libvirt/libvirt_internal.h"
 
 #include <libxml/uri.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* "qemu:///system" and "qemu+unix:///system?socket=..." reach the kernel that we run on. */
@@ -15,20 +16,54 @@ static bool is_local(const char *text)
 	return local;
 }
 
-static int read_kvm(struct cb_libvirt *host, bool *out, struct cb_error *err)
+/* Firmware that libvirt can choose by itself. */
+static bool has_uefi(const char *capabilities)
 {
-	cb_auto_text char *capabilities =
-		virConnectGetDomainCapabilities(host->conn, NULL, "x86_64", "q35", "kvm", 0);
+	cb_auto_error struct cb_error err = {0};
+	cb_auto_xml xmlDocPtr doc = NULL;
+	xmlNodePtr kind, word;
 
-	*out = capabilities != NULL;
-	if (capabilities)
-		return 0;
-	/* Hosts without KVM say so in several ways; only no answer at all is an error. */
+	if (cb_xml_parse(capabilities, &doc, &err) < 0)
+		return false;
+	kind = cb_xml_at(xmlDocGetRootElement(doc), "os/enum");
+	while (kind && !cb_xml_attr_is(kind, "name", "firmware"))
+		kind = cb_xml_next(kind);
+	for (word = cb_xml_child(kind, "value"); word; word = cb_xml_next(word)) {
+		cb_auto_arena struct cb_arena arena = {0};
+
+		if (strcmp(cb_xml_text(&arena, word), "efi") == 0)
+			return true;
+	}
+	return false;
+}
+
+/* 1, or 0 if the host has no such machines. Hosts say that in several ways; only no answer at all
+ * is an error. */
+static int read_capabilities(struct cb_libvirt *host, const char *type, bool *uefi,
+			     struct cb_error *err)
+{
+	cb_auto_text char *text =
+		virConnectGetDomainCapabilities(host->conn, NULL, "x86_64", "q35", type, 0);
+
+	if (text) {
+		*uefi = has_uefi(text);
+		return 1;
+	}
 	(void)cb_libvirt_error(host, err, "cannot read the host's capabilities");
 	if (err->code == CB_E_UNAVAILABLE || err->code == CB_E_TIMEOUT)
 		return -(int)err->code;
 	cb_error_release(err);
 	return 0;
+}
+
+static int read_kinds(struct cb_libvirt *host, struct cb_host *out, struct cb_error *err)
+{
+	int r = read_capabilities(host, "kvm", &out->uefi, err);
+
+	out->kvm = r == 1;
+	if (r == 0)
+		r = read_capabilities(host, "qemu", &out->uefi, err);
+	return r < 0 ? r : 0;
 }
 
 static int read_names(struct cb_libvirt *host, struct cb_arena *arena, struct cb_host *out,
@@ -44,6 +79,48 @@ static int read_names(struct cb_libvirt *host, struct cb_arena *arena, struct cb
 	out->hostname = cb_arena_strdup(arena, hostname);
 	out->type = cb_arena_strdup(arena, type);
 	out->local = is_local(uri);
+	return 0;
+}
+
+/* libvirt itself would define a machine with any model, and then not start it. */
+int cb_host_check_cpu(struct cb_libvirt *host, const char *model, struct cb_error *err)
+{
+	char **models = NULL;
+	int count = virConnectGetCPUModelNames(host->conn, "x86_64", &models, 0);
+	bool known = false;
+
+	if (count < 0) {
+		int r = cb_libvirt_error(host, err, "cannot read which processors there are");
+
+		if (r == -CB_E_UNAVAILABLE || r == -CB_E_TIMEOUT)
+			return r;
+		/* A host that has no list takes them all. */
+		cb_error_release(err);
+		return 0;
+	}
+	for (int i = 0; i < count; i++) {
+		known = known || strcmp(models[i], model) == 0;
+		free(models[i]);
+	}
+	free(models);
+	if (!known && count > 0)
+		return cb_error_set(err, CB_E_INVALID,
+				    "'cpu': libvirt knows no processor '%s' on this host", model);
+	return 0;
+}
+
+/* 0 says failure, so a host that does not know has none. */
+static int read_free_memory(struct cb_libvirt *host, uint64_t *out, struct cb_error *err)
+{
+	unsigned long long bytes = virNodeGetFreeMemory(host->conn);
+
+	*out = bytes / (1024 * 1024);
+	if (bytes > 0)
+		return 0;
+	(void)cb_libvirt_error(host, err, "cannot read the free memory");
+	if (err->code == CB_E_UNAVAILABLE || err->code == CB_E_TIMEOUT)
+		return -(int)err->code;
+	cb_error_release(err);
 	return 0;
 }
 
@@ -63,28 +140,7 @@ int cb_libvirt_host(struct cb_driver *driver, struct cb_arena *arena, struct cb_
 		return cb_libvirt_error(host, err, "cannot read what the host is");
 	out->cpus = node.cpus;
 	out->memory_mb = node.memory / 1024;
-	return read_kvm(host, &out->kvm, err);
-}
-
-int cb_libvirt_network(struct cb_driver *driver, const char *name, enum cb_net_state *out,
-		       struct cb_error *err)
-{
-	struct cb_libvirt *host = cb_libvirt_of(driver);
-	cb_auto_network virNetworkPtr network = virNetworkLookupByName(host->conn, name);
-	int active;
-
-	if (!network) {
-		int r = cb_libvirt_error(host, err, "network '%s'", name);
-
-		if (err->code != CB_E_NOT_FOUND)
-			return r;
-		cb_error_release(err);
-		*out = CB_NET_ABSENT;
-		return 0;
-	}
-	active = virNetworkIsActive(network);
-	if (active < 0)
-		return cb_libvirt_error(host, err, "network '%s'", name);
-	*out = active ? CB_NET_ACTIVE : CB_NET_INACTIVE;
-	return 0;
+	if ((r = read_free_memory(host, &out->free_memory_mb, err)) < 0)
+		return r;
+	return read_kinds(host, out, err);
 }

@@ -1,5 +1,7 @@
 #include "reconciler/driver/libvirt/libvirt_internal.h"
 
+#include <string.h>
+
 int cb_pool_lookup(struct cb_libvirt *host, const char *name, virStoragePoolPtr *out,
 		   struct cb_error *err)
 {
@@ -63,38 +65,57 @@ int cb_libvirt_pool(struct cb_driver *driver, struct cb_arena *arena, const char
 	    (r = read_document(host, pool, &doc, err)) < 0)
 		return r;
 	root = xmlDocGetRootElement(doc);
+	out->uuid = cb_xml_text(arena, cb_xml_child(root, "uuid"));
 	out->type = cb_xml_attr(arena, root, "type");
 	out->path = cb_xml_text(arena, cb_xml_at(root, "target/path"));
 	return read_state(host, pool, out, err);
 }
 
-static void new_document(const char *name, const char *path, struct cb_str *out)
+static void new_document(const char *name, const char *path, const char *uuid, struct cb_str *out)
 {
 	cb_auto_xml xmlDocPtr doc = cb_xml_new("pool");
 	xmlNodePtr root = xmlDocGetRootElement(doc);
 
 	cb_xml_set_attr(root, "type", "dir");
 	cb_xml_set_text(cb_xml_add(root, "name"), name);
+	if (uuid)
+		cb_xml_set_text(cb_xml_add(root, "uuid"), uuid);
 	cb_xml_set_text(cb_xml_make(root, "target/path"), path);
 	cb_xml_dump(root, out);
 }
 
-/* CB_E_EXISTS if there is a pool of that name. */
-static int check_free(struct cb_libvirt *host, const char *name, struct cb_error *err)
+/* 0 if the host is certain that it has not found the pool. */
+static int expect_none(struct cb_libvirt *host, virStoragePoolPtr pool, const char *what,
+		       struct cb_error *err)
 {
-	cb_auto_pool virStoragePoolPtr pool = NULL;
-	int r = cb_pool_lookup(host, name, &pool, err);
+	int r;
 
-	if (r == 0)
-		return cb_error_set(err, CB_E_EXISTS, "there is a pool '%s' already", name);
+	if (pool)
+		return cb_error_set(err, CB_E_EXISTS, "%s belongs to pool '%s' already", what,
+				    virStoragePoolGetName(pool));
+	r = cb_libvirt_error(host, err, "pool");
 	if (r != -CB_E_NOT_FOUND)
 		return r;
 	cb_error_release(err);
 	return 0;
 }
 
+/* CB_E_EXISTS if there is a pool of that name or UUID. */
+static int check_free(struct cb_libvirt *host, const char *name, const char *uuid,
+		      struct cb_error *err)
+{
+	cb_auto_pool virStoragePoolPtr by_name = virStoragePoolLookupByName(host->conn, name);
+	cb_auto_pool virStoragePoolPtr by_uuid = NULL;
+	int r = expect_none(host, by_name, "the name", err);
+
+	if (r < 0 || !uuid)
+		return r;
+	by_uuid = virStoragePoolLookupByUUIDString(host->conn, uuid);
+	return expect_none(host, by_uuid, "the UUID", err);
+}
+
 int cb_libvirt_pool_define(struct cb_driver *driver, const char *name, const char *path,
-			   struct cb_error *err)
+			   const char *uuid, struct cb_error *err)
 {
 	struct cb_libvirt *host = cb_libvirt_of(driver);
 	cb_auto_error struct cb_error second = {0};
@@ -104,15 +125,15 @@ int cb_libvirt_pool_define(struct cb_driver *driver, const char *name, const cha
 
 	if (!cb_xml_text_fits(name) || !cb_xml_text_fits(path))
 		return cb_error_set(err, CB_E_INVALID, "libvirt cannot keep that name");
-	if ((r = check_free(host, name, err)) < 0)
+	if ((r = check_free(host, name, uuid, err)) < 0)
 		return r;
-	new_document(name, path, &text);
+	new_document(name, path, uuid, &text);
 	pool = virStoragePoolDefineXML(host->conn, text.text, VIR_STORAGE_POOL_DEFINE_VALIDATE);
 	if (pool)
 		return 0;
 	r = cb_libvirt_error(host, err, "cannot define pool '%s'", name);
 	/* Somebody was faster. */
-	if (r == -CB_E_FAILED && check_free(host, name, &second) == -CB_E_EXISTS)
+	if (r == -CB_E_FAILED && check_free(host, name, uuid, &second) == -CB_E_EXISTS)
 		return cb_error_move(err, &second);
 	return r;
 }
@@ -179,15 +200,25 @@ int cb_libvirt_pool_undefine(struct cb_driver *driver, const char *name, struct 
 	return 0;
 }
 
+int cb_pool_refresh(struct cb_libvirt *host, virStoragePoolPtr pool, struct cb_error *err)
+{
+	/* Asked for now: every call of libvirt's API forgets the last error. */
+	const char *name = virStoragePoolGetName(pool);
+
+	if (virStoragePoolRefresh(pool, 0) == 0)
+		return 0;
+	(void)cb_libvirt_error(host, err, "cannot refresh pool '%s'", name);
+	/* libvirt has no code of its own for a pool that a volume is being written to. */
+	if (strstr(err->message, "asynchronous jobs running"))
+		err->code = CB_E_BUSY;
+	return -(int)err->code;
+}
+
 int cb_libvirt_pool_refresh(struct cb_driver *driver, const char *name, struct cb_error *err)
 {
 	struct cb_libvirt *host = cb_libvirt_of(driver);
 	cb_auto_pool virStoragePoolPtr pool = NULL;
 	int r = cb_pool_lookup(host, name, &pool, err);
 
-	if (r < 0)
-		return r;
-	if (virStoragePoolRefresh(pool, 0) < 0)
-		return cb_libvirt_error(host, err, "cannot refresh pool '%s'", name);
-	return 0;
+	return r < 0 ? r : cb_pool_refresh(host, pool, err);
 }

@@ -172,8 +172,8 @@ int cb_libvirt_volume_create(struct cb_driver *driver, const struct cb_volume_ne
 		return r;
 	/* libvirt refuses the names that it knows. A qcow2 file that it has not seen yet, it would
 	 * overwrite: so it has to look first. */
-	if (virStoragePoolRefresh(pool, 0) < 0)
-		return cb_libvirt_error(host, err, "cannot refresh pool '%s'", spec->pool);
+	if ((r = cb_pool_refresh(host, pool, err)) < 0)
+		return r;
 	doc = new_document(spec);
 	cb_xml_dump(xmlDocGetRootElement(doc), &text);
 	volume = virStorageVolCreateXML(pool, text.text, 0);

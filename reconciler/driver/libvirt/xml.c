@@ -36,7 +36,8 @@ int cb_xml_parse(const char *text, xmlDocPtr *out, struct cb_error *err)
 
 	if (len <= INT_MAX)
 		doc = xmlReadMemory(text, (int)len, "libvirt.xml", NULL,
-				    XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+				    XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING |
+					    XML_PARSE_COMPACT);
 	if (!doc || !xmlDocGetRootElement(doc)) {
 		xmlFreeDoc(doc);
 		return cb_error_set(err, CB_E_FAILED, "the host's answer is not XML");
@@ -109,6 +110,16 @@ xmlNodePtr cb_xml_add(xmlNodePtr node, const char *name)
 	xmlNodePtr child = must(xmlNewDocNode(node->doc, NULL, in(name), NULL));
 
 	return must(xmlAddChild(node, child));
+}
+
+void cb_xml_add_copy(xmlNodePtr node, xmlNodePtr part)
+{
+	(void)must(xmlAddChild(node, must(xmlDocCopyNode(part, node->doc, 1))));
+}
+
+void cb_xml_move(xmlNodePtr node, xmlNodePtr next)
+{
+	(void)must(xmlAddPrevSibling(next, node));
 }
 
 const char *cb_xml_attr(struct cb_arena *arena, xmlNodePtr node, const char *name)
