@@ -22,6 +22,11 @@ enum cb_decision {
 	CB_CASE_UNMANAGED = 9,
 	CB_CASE_IMMUTABLE_CHANGED = 10,
 	CB_CASE_IMMUTABLE_DRIFT = 11,
+	CB_CASE_DEVICE_ADDED = 12,
+	CB_CASE_DEVICE_REMOVED = 13,
+	CB_CASE_DEVICE_DRIFT = 14,
+	CB_CASE_GUEST_CHANGED = 15,
+	CB_CASE_RECREATE = 16,
 	CB_CASE_FOREIGN = 20,
 	CB_CASE_COPIED_STAMP = 21,
 	CB_CASE_OTHER_OWNER = 22,
@@ -35,6 +40,18 @@ enum cb_decision {
 	CB_CASE_PENDING_RESTART = 32,
 	CB_CASE_DELETE = 40,
 	CB_CASE_ALREADY_ABSENT = 41,
+	CB_CASE_PROTECTED = 42,
+	CB_CASE_TRASH_RESTORE = 43,
+	CB_CASE_TRASH_NAME_TAKEN = 44,
+	CB_CASE_TRASH_DUE = 45,
+	CB_CASE_NETWORK_CREATE = 50,
+	CB_CASE_NETWORK_CHANGED = 51,
+	CB_CASE_NETWORK_INACTIVE = 52,
+	CB_CASE_NETWORK_FOREIGN = 53,
+	CB_CASE_NETWORK_DELETE = 54,
+	CB_CASE_NETWORK_IN_USE = 55,
+	CB_CASE_POOL_CREATE = 60,
+	CB_CASE_POOL_ELSEWHERE = 61,
 };
 
 /* What `auto` means on this host, and what the caller allows. */
@@ -42,6 +59,7 @@ struct cb_diff_context {
 	bool kvm;
 	bool default_network; /* is active */
 	bool restart;         /* running VMs may be restarted for what is staged */
+	bool recreate;        /* new root disks may be made where a change needs that */
 	bool take_over;       /* manage what another source with the same owner made */
 };
 
@@ -61,5 +79,27 @@ void cb_diff_vm(struct cb_arena *arena, const struct cb_vm *vm, const struct cb_
 void cb_diff_absent(struct cb_arena *arena, const char *name, const struct cb_vm *vm,
 		    const struct cb_domains *domains, const struct cb_diff_context *context,
 		    struct cb_change *out);
+
+/* How a VM comes back from the trash, `domain` being its tombstone. */
+void cb_diff_restore(struct cb_arena *arena, const struct cb_domain *domain,
+		     const struct cb_domains *domains, struct cb_change *out);
+
+/* How a tombstone goes for good. `due`: because its time is over. */
+void cb_diff_purge(const struct cb_domain *domain, bool due, struct cb_change *out);
+
+/* Networks and pools of the manifests. `owner` makes the UUID that tells whether one is ours. */
+void cb_diff_network(struct cb_arena *arena, const struct cb_declared *declared, const char *owner,
+		     const struct cb_networks *networks, struct cb_change *out);
+
+/* How a network of ours goes; `vms` are the changes of VMs that come with it: one that somebody
+ * else is on stays. */
+void cb_diff_network_absent(struct cb_arena *arena, const struct cb_declared *declared,
+			    const char *owner, const struct cb_networks *networks,
+			    const struct cb_domains *domains, const struct cb_changes *vms,
+			    struct cb_change *out);
+
+/* `pool`: what is there under this name, or NULL. */
+void cb_diff_pool(struct cb_arena *arena, const struct cb_declared *declared,
+		  const struct cb_pool *pool, struct cb_change *out);
 
 #endif

@@ -1,8 +1,8 @@
-#include "reconciler/observe/observe.h"
+#include "reconciler/observe/observe_internal.h"
 
 #include <string.h>
 
-static const struct cb_origin from_host = {CB_FROM_HOST, NULL, 0, 0};
+static const struct cb_origin from_host = {.from = CB_FROM_HOST};
 
 static enum cb_ownership ownership_of(const char *owner, const struct cb_domain *domain)
 {
@@ -48,6 +48,27 @@ static void restore_fields(struct cb_arena *arena, const struct cb_stamp *stamp,
 		restore_applied(arena, stamp, spec, row->fields[k]);
 }
 
+/* Data disks: what the manifest said of a volume stands for it as long as the domain uses it. */
+static void restore_disks(struct cb_arena *arena, const struct cb_stamp *stamp,
+			  struct cb_spec *document)
+{
+	static const char *const keys[] = {"size", "base_image", "pool"};
+
+	cb_vec_each (const struct cb_stamp_volume, volume, &stamp->volumes) {
+		const char *disk, *now;
+
+		if (strncmp(volume->role, CB_ROLE_DISK, strlen(CB_ROLE_DISK)) != 0)
+			continue;
+		disk = volume->role + strlen(CB_ROLE_DISK);
+		now = cb_spec_string(document, cb_arena_printf(arena, "disks[%s].source", disk));
+		if (!now || strcmp(now, volume->path) != 0)
+			continue;
+		for (size_t i = 0; i < CB_COUNT(keys); i++)
+			restore_applied(arena, stamp, document,
+					cb_arena_printf(arena, "disks[%s].%s", disk, keys[i]));
+	}
+}
+
 void cb_observe_classify(struct cb_arena *arena, const char *owner, struct cb_domain *domain)
 {
 	static const struct file_field rows[] = {
@@ -64,22 +85,64 @@ void cb_observe_classify(struct cb_arena *arena, const char *owner, struct cb_do
 		if (domain->active)
 			restore_fields(arena, domain->stamp, &rows[i], &domain->live);
 	}
+	restore_disks(arena, domain->stamp, &domain->document);
+	cb_observe_devices(arena, &domain->document);
 }
 
-int cb_observe(struct cb_driver *driver, struct cb_arena *arena, const char *owner,
+void cb_observe_one(struct cb_arena *arena, const char *owner, const struct cb_networks *networks,
+		    struct cb_domain *domain)
+{
+	cb_observe_classify(arena, owner, domain);
+	if (domain->ownership == CB_OURS && networks->len > 0)
+		cb_observe_addresses(arena, networks, domain);
+}
+
+/* Networks are looked at only where the manifests, or stamps, speak of some. */
+static bool needs_networks(const struct cb_desired *desired)
+{
+	cb_vec_each (const struct cb_vm, vm, &desired->vms) {
+		cb_vec_each (const struct cb_entry, entry, &vm->spec) {
+			if (strncmp(entry->path, "nics[", 5) == 0 &&
+			    strstr(entry->path, "].network"))
+				return true;
+		}
+	}
+	return desired->networks.len > 0;
+}
+
+/* Whether networks keep addresses for what clonebox made. */
+static bool any_address(const struct cb_domains *domains)
+{
+	cb_vec_each (const struct cb_domain, domain, domains) {
+		if (!domain->stamp)
+			continue;
+		cb_vec_each (const struct cb_entry, entry, &domain->stamp->applied) {
+			if (strncmp(entry->path, "nics[", 5) == 0 && strstr(entry->path, "].ip"))
+				return true;
+		}
+	}
+	return false;
+}
+
+int cb_observe(struct cb_driver *driver, struct cb_arena *arena, const struct cb_desired *desired,
 	       struct cb_observed *out, struct cb_error *err)
 {
-	enum cb_net_state network;
+	struct cb_network network = {0};
 	int r;
 
 	if ((r = driver->ops->host(driver, arena, &out->host, err)) < 0)
 		return cb_error_wrap(err, "cannot read the host's capabilities");
 	if ((r = driver->ops->domains(driver, arena, &out->domains, err)) < 0)
 		return cb_error_wrap(err, "cannot list the domains of %s", out->host.uri);
-	if ((r = driver->ops->network(driver, "default", &network, err)) < 0)
+	if ((r = driver->ops->network(driver, arena, "default", &network, err)) < 0 &&
+	    r != -CB_E_NOT_FOUND)
 		return cb_error_wrap(err, "cannot look up network 'default'");
-	out->default_network = network == CB_NET_ACTIVE;
+	out->default_network = r == 0 && network.active;
+	cb_error_release(err);
+	if ((needs_networks(desired) || any_address(&out->domains)) &&
+	    (r = driver->ops->networks(driver, arena, &out->networks, err)) < 0)
+		return cb_error_wrap(err, "cannot list the networks of %s", out->host.uri);
 	cb_vec_each (struct cb_domain, domain, &out->domains)
-		cb_observe_classify(arena, owner, domain);
+		cb_observe_one(arena, desired->owner, &out->networks, domain);
 	return 0;
 }

@@ -7,7 +7,7 @@
 #include "reconciler/base/error.h"
 #include "reconciler/base/str.h"
 
-static const struct cb_origin derived = {CB_FROM_DEFAULT, NULL, 0, 0};
+static const struct cb_origin derived = {.from = CB_FROM_DEFAULT};
 
 struct cb_step *cb_builder_step(struct cb_builder *builder, enum cb_step_kind kind,
 				const char *target)
@@ -43,12 +43,15 @@ void cb_builder_problem(struct cb_builder *builder, enum cb_severity severity, c
 		.severity = severity,
 		.check = check,
 		.target = change->name,
+		.kind = cb_target_name(change->target),
 		.message = message,
 		.fix = fix,
 	};
 
 	if (change->vm)
 		problem.origin = change->vm->origin;
+	else if (change->declared)
+		problem.origin = change->declared->origin;
 	cb_vec_push(builder->arena, &builder->plan->problems, problem);
 }
 
@@ -89,6 +92,7 @@ const char *cb_builder_pool(struct cb_builder *builder, const char *name)
 {
 	const struct cb_plan_pool *pool = NULL;
 	const char *path = CB_DEFAULT_POOL_PATH;
+	const struct cb_declared *declared;
 	struct cb_step *step;
 
 	cb_vec_each (const struct cb_plan_pool, candidate, builder->input->pools) {
@@ -96,10 +100,16 @@ const char *cb_builder_pool(struct cb_builder *builder, const char *name)
 			pool = candidate;
 	}
 	CB_ASSERT(pool);
+	declared = cb_declared_find(&builder->input->desired->pools, name);
+	if (declared) {
+		cb_builder_after_made(builder, CB_TARGET_POOL, name);
+		return pool->exists ? pool->pool.path : cb_spec_string(&declared->spec, "path");
+	}
 	if (!pool->exists && strcmp(name, "default") != 0) {
 		cb_builder_problem(builder, CB_PROBLEM, "pool.missing",
 				   cb_arena_printf(builder->arena, "there is no pool '%s'", name),
-				   "make it, or leave `pool` out for the pool 'default'");
+				   "declare it in `pools`, make it, or leave `pool` out for the "
+				   "pool 'default'");
 		return NULL;
 	}
 	if (pool->exists) {
@@ -114,6 +124,11 @@ const char *cb_builder_pool(struct cb_builder *builder, const char *name)
 		}
 		path = pool->pool.path;
 		if (pool->pool.active)
+			return path;
+	}
+	/* Several disks in it: once is enough. */
+	cb_vec_each (const struct cb_step, planned, &builder->transaction.steps) {
+		if (planned->kind == CB_STEP_KIND_POOL_ENSURE && strcmp(planned->target, name) == 0)
 			return path;
 	}
 	step = cb_builder_step(builder, CB_STEP_KIND_POOL_ENSURE, name);
@@ -160,7 +175,7 @@ static bool imported_before(struct cb_builder *builder, const char *digest, cons
 				continue;
 			volume->name = cb_spec_string(&step->args, "volume");
 			volume->path = cb_spec_string(&step->args, "path");
-			cb_vec_push(builder->arena, &builder->transaction.after, earlier->id);
+			cb_builder_after(builder, earlier->id);
 			return true;
 		}
 	}
@@ -224,19 +239,20 @@ static bool domain_refers(const struct cb_domain *domain, const char *path)
 	return false;
 }
 
-/* Whether a transaction before this one takes the domain away. */
-static bool goes_before(const struct cb_builder *builder, const struct cb_domain *domain)
+/* Whether an earlier transaction takes the domain away; then this one waits for it. */
+static bool goes_before(struct cb_builder *builder, const struct cb_domain *domain)
 {
-	const struct cb_change *change = builder->input->changes->items;
-
-	for (; change != builder->change; change++) {
-		if (change->domain == domain && change->action == CB_ACTION_DELETE)
-			return true;
+	cb_vec_each (const struct cb_transaction, earlier, &builder->plan->transactions) {
+		if (earlier->action != CB_ACTION_DELETE || earlier->target != CB_TARGET_VM ||
+		    strcmp(earlier->uuid, domain->uuid) != 0)
+			continue;
+		cb_builder_after(builder, earlier->id);
+		return true;
 	}
 	return false;
 }
 
-bool cb_builder_referenced(const struct cb_builder *builder, const char *path,
+bool cb_builder_referenced(struct cb_builder *builder, const char *path,
 			   const struct cb_domain *but)
 {
 	/* Another VM of this plan is about to use it. */
@@ -251,36 +267,22 @@ bool cb_builder_referenced(const struct cb_builder *builder, const char *path,
 	return false;
 }
 
-/* MACs follow from the domain's UUID and the NIC's name, in QEMU's range 52:54:00. */
-static const char *mac_of(struct cb_arena *arena, const char *uuid, const char *nic)
-{
-	const char *seed = cb_arena_printf(arena, "%s/%s", uuid, nic);
-	char hex[CB_SHA256_HEX];
-
-	cb_digest_of(seed, strlen(seed), hex);
-	return cb_arena_printf(arena, "52:54:00:%.2s:%.2s:%.2s", hex, hex + 2, hex + 4);
-}
-
-void cb_builder_set_mac(struct cb_builder *builder, struct cb_spec *set)
-{
-	const char *mode = cb_spec_string(set, "network_mode");
-
-	if (mode && strcmp(mode, "none") != 0)
-		cb_spec_set(builder->arena, set, "nics[nic0].mac",
-			    cb_string(mac_of(builder->arena, builder->transaction.uuid, "nic0")),
-			    derived);
-}
-
 void cb_builder_check_host(struct cb_builder *builder)
 {
 	const struct cb_host *host = builder->input->host;
-	const struct cb_spec *applied = &builder->change->applied;
-	const char *accel = cb_spec_string(applied, "accel");
-	int64_t ram = cb_spec_int(applied, "ram_mb", 0);
+	const struct cb_spec *wanted = &builder->change->wanted;
+	const char *accel = cb_spec_string(wanted, "accel");
+	const char *firmware = cb_spec_string(wanted, "firmware");
+	int64_t ram = cb_spec_int(wanted, "ram_mb", 0);
 
 	if (accel && strcmp(accel, "kvm") == 0 && !host->kvm)
 		cb_builder_problem(builder, CB_PROBLEM, "host.kvm", "this host has no KVM",
 				   "say `accel: auto` or `accel: tcg`, or enable virtualisation");
+	if (firmware && strcmp(firmware, "uefi") == 0 && !host->uefi)
+		cb_builder_problem(
+			builder, CB_PROBLEM, "host.firmware",
+			"this host has no firmware for `firmware: uefi`",
+			"install it on the host (Debian: ovmf), or use `firmware: bios`");
 	if (host->memory_mb && (uint64_t)ram > host->memory_mb)
 		cb_builder_problem(builder, CB_PROBLEM, "host.memory",
 				   cb_arena_printf(builder->arena,
@@ -289,6 +291,14 @@ void cb_builder_check_host(struct cb_builder *builder)
 						   (long long)ram,
 						   (unsigned long long)host->memory_mb),
 				   "lower ram_mb");
+}
+
+void cb_builder_after_made(struct cb_builder *builder, enum cb_target target, const char *name)
+{
+	cb_vec_each (const struct cb_transaction, made, &builder->plan->transactions) {
+		if (made->target == target && strcmp(made->name, name) == 0)
+			cb_builder_after(builder, made->id);
+	}
 }
 
 void cb_builder_lock_image(struct cb_builder *builder, const char *digest)

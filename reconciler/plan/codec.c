@@ -71,9 +71,10 @@ json_t *cb_codec_transaction(const struct cb_transaction *transaction)
 		json_array_append_new(locks, json_string(*lock));
 	cb_vec_each (const char *const, id, &transaction->after)
 		json_array_append_new(after, json_string(*id));
-	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:i,s:o,s:o,s:o}", "id", transaction->id, "host",
-			 transaction->uri, "target", transaction->name, "uuid", transaction->uuid,
-			 "action", cb_action_name(transaction->action), "point_of_no_return",
+	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:i,s:o,s:o,s:o}", "id", transaction->id, "host",
+			 transaction->uri, "kind", cb_target_name(transaction->target), "target",
+			 transaction->name, "uuid", transaction->uuid, "action",
+			 cb_action_name(transaction->action), "point_of_no_return",
 			 (int)transaction->point_of_no_return, "steps", steps, "locks", locks,
 			 "after", after);
 }
@@ -91,7 +92,7 @@ static const char *text(struct cb_arena *arena, const json_t *json, const char *
 static void parse_spec(struct cb_arena *arena, const json_t *json, enum cb_from from,
 		       struct cb_spec *out)
 {
-	const struct cb_origin origin = {from, NULL, 0, 0};
+	const struct cb_origin origin = {.from = from};
 	const char *key;
 	json_t *value;
 
@@ -187,6 +188,7 @@ static int parse_action(const char *name, enum cb_action *action)
 int cb_codec_parse(struct cb_arena *arena, const json_t *json, struct cb_transaction *out,
 		   struct cb_error *err)
 {
+	const char *kind = json_string_value(json_object_get(json, "kind"));
 	size_t i;
 	json_t *item;
 	int r;
@@ -200,7 +202,8 @@ int cb_codec_parse(struct cb_arena *arena, const json_t *json, struct cb_transac
 			(unsigned)json_integer_value(json_object_get(json, "point_of_no_return")),
 	};
 	if (!out->id || !out->uri || !out->name || !out->uuid ||
-	    parse_action(json_string_value(json_object_get(json, "action")), &out->action) < 0)
+	    parse_action(json_string_value(json_object_get(json, "action")), &out->action) < 0 ||
+	    !kind || cb_target_parse(kind, &out->target) < 0)
 		return bad(err, "it is not a transaction");
 	json_array_foreach(json_object_get(json, "locks"), i, item)
 	{

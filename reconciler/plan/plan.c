@@ -6,6 +6,7 @@
 
 #include "reconciler/base/digest.h"
 #include "reconciler/base/str.h"
+#include "reconciler/model/owned.h"
 #include "reconciler/plan/codec.h"
 #include "reconciler/plan/plan_internal.h"
 
@@ -58,6 +59,54 @@ static void count(struct cb_summary *summary, const struct cb_change *change,
 	}
 }
 
+static const char *new_uuid(struct cb_arena *arena, const struct cb_plan_input *input,
+			    const struct cb_change *change, const struct cb_plan_ids *ids)
+{
+	if (change->target != CB_TARGET_VM)
+		return cb_owned_uuid(arena, input->desired->owner, cb_target_name(change->target),
+				     change->name);
+	return change->domain ? change->domain->uuid : ids->uuid;
+}
+
+static void add_steps(struct cb_builder *builder)
+{
+	if (builder->change->target == CB_TARGET_NETWORK)
+		cb_plan_network(builder);
+	else if (builder->change->target == CB_TARGET_POOL)
+		cb_plan_pool(builder);
+	else if (builder->change->restore)
+		cb_plan_restore(builder);
+	else if (builder->change->action == CB_ACTION_CREATE)
+		cb_plan_create(builder);
+	else if (builder->change->action == CB_ACTION_UPDATE)
+		cb_plan_update(builder);
+	else
+		cb_plan_delete(builder);
+}
+
+/* Case 15: the guest was told something else at its first boot. */
+static void note_guest(struct cb_builder *builder)
+{
+	const char *list = NULL;
+
+	if (builder->change->reseed)
+		return;
+	cb_vec_each (const struct cb_field_change, field, &builder->change->fields) {
+		if (field->decision == GUEST_CHANGED)
+			list = list ? cb_arena_printf(builder->arena, "%s, %s", list, field->path)
+				    : field->path;
+	}
+	if (list)
+		cb_builder_problem(builder, CB_WARNING, "guest.changed",
+				   cb_arena_printf(builder->arena,
+						   "the guest was told otherwise at its first "
+						   "boot: %s",
+						   list),
+				   "change it in the guest, or say `guest: rerun` to have "
+				   "cloud-init run once more at the next boot, `guest: reseed` to "
+				   "only replace the seed");
+}
+
 static void plan_change(struct cb_arena *arena, const struct cb_plan_input *input, size_t index,
 			struct cb_plan *plan)
 {
@@ -69,33 +118,30 @@ static void plan_change(struct cb_arena *arena, const struct cb_plan_input *inpu
 
 	CB_ASSERT(dash && strlen(dash) == 9);
 	builder.suffix = dash + 1;
+	builder.fresh = ids->uuid;
 	builder.transaction = (struct cb_transaction){
 		.id = ids->transaction,
 		.uri = input->host->uri,
+		.target = change->target,
 		.name = change->name,
-		.uuid = change->domain ? change->domain->uuid : ids->uuid,
+		.uuid = new_uuid(arena, input, change, ids),
 		.action = change->action,
 	};
 	if (change->refusal) {
-		cb_builder_problem(&builder, CB_PROBLEM, "vm.refused", change->refusal,
-				   change->fix);
+		cb_builder_problem(
+			&builder, CB_PROBLEM,
+			cb_arena_printf(arena, "%s.refused", cb_target_name(change->target)),
+			change->refusal, change->fix);
 		count(&plan->summary, change, NULL);
 		return;
 	}
-	switch (change->action) {
-	case CB_ACTION_NOOP:
+	note_guest(&builder);
+	if (change->action == CB_ACTION_NOOP) {
 		count(&plan->summary, change, NULL);
 		return;
-	case CB_ACTION_CREATE:
-		cb_plan_create(&builder);
-		break;
-	case CB_ACTION_UPDATE:
-		cb_plan_update(&builder);
-		break;
-	case CB_ACTION_DELETE:
-		cb_plan_delete(&builder);
-		break;
 	}
+	cb_plan_dependencies(&builder);
+	add_steps(&builder);
 	builder.transaction.point_of_no_return = point_of_no_return(&builder.transaction);
 	count(&plan->summary, change, &builder.transaction);
 	cb_vec_push(arena, &plan->transactions, builder.transaction);
@@ -112,6 +158,34 @@ static void mask(char *text, const char *id)
 		memset(at, '#', len);
 }
 
+/* Ids, and the hex in them that names volumes. */
+static void mask_id(char *text, const char *id)
+{
+	mask(text, id);
+	mask(text, strrchr(id, '-') + 1);
+}
+
+/* What follows from a random UUID. */
+static void mask_derived(char *text, const struct cb_transaction *transaction)
+{
+	mask(text, transaction->uuid);
+	cb_vec_each (const struct cb_step, step, &transaction->steps) {
+		cb_vec_each (const struct cb_entry, entry, &step->set) {
+			if (strstr(entry->path, "].mac") && entry->value.kind == CB_STRING)
+				mask(text, entry->value.string);
+		}
+	}
+}
+
+/* The random UUID of a tombstone that a new root disk leaves behind. */
+static void mask_tombstone(char *text, const struct cb_transaction *transaction)
+{
+	cb_vec_each (const struct cb_step, step, &transaction->steps) {
+		if (step->kind == CB_STEP_KIND_DOMAIN_DEFINE)
+			mask(text, cb_spec_string(&step->args, "uuid"));
+	}
+}
+
 static const char *hash_plan(struct cb_arena *arena, const struct cb_plan_input *input,
 			     const struct cb_plan *plan)
 {
@@ -125,16 +199,14 @@ static const char *hash_plan(struct cb_arena *arena, const struct cb_plan_input 
 		if (!text)
 			cb_oom();
 		mask(text, input->controller);
-		/* Of other transactions too: what they import may be used here. */
-		for (size_t i = 0; i < input->changes->len; i++) {
-			mask(text, input->ids[i].transaction);
-			mask(text, strrchr(input->ids[i].transaction, '-') + 1);
-		}
-		if (transaction->action == CB_ACTION_CREATE) {
-			mask(text, transaction->uuid);
-			cb_vec_each (const struct cb_step, step, &transaction->steps)
-				mask(text, cb_spec_string(&step->set, "nics[nic0].mac"));
-		}
+		mask(text, input->trash_until);
+		mask_id(text, transaction->id);
+		/* What another transaction imports may be used here: then it comes after that. */
+		cb_vec_each (const char *const, id, &transaction->after)
+			mask_id(text, *id);
+		if (transaction->action == CB_ACTION_CREATE && transaction->target == CB_TARGET_VM)
+			mask_derived(text, transaction);
+		mask_tombstone(text, transaction);
 		cb_digest_add(digest, text, strlen(text));
 		free(text);
 		json_decref(json);
@@ -153,10 +225,14 @@ static const char *fingerprint(struct cb_arena *arena, const struct cb_plan_inpu
 	cb_vec_each (const struct cb_change, change, input->changes) {
 		const struct cb_domain *domain = change->domain;
 		const char *line =
-			domain ? cb_arena_printf(arena, "%s %s %s %d\n", change->name, domain->uuid,
-						 domain->fingerprint ? domain->fingerprint : "",
-						 domain->active)
-			       : cb_arena_printf(arena, "%s -\n", change->name);
+			change->network ? cb_arena_printf(arena, "network %s %s %d\n", change->name,
+							  change->network->fingerprint,
+							  change->network->active)
+			: domain        ? cb_arena_printf(arena, "%s %s %s %d\n", change->name,
+							  domain->uuid,
+                                                   domain->fingerprint ? domain->fingerprint : "",
+							  domain->active)
+					: cb_arena_printf(arena, "%s -\n", change->name);
 
 		cb_digest_add(digest, line, strlen(line));
 	}
@@ -166,10 +242,14 @@ static const char *fingerprint(struct cb_arena *arena, const struct cb_plan_inpu
 
 void cb_plan_compute(struct cb_arena *arena, const struct cb_plan_input *input, struct cb_plan *out)
 {
+	const size_t *order;
+
 	out->uri = input->host->uri;
 	out->changes = input->changes;
+	order = cb_plan_order(arena, input);
 	for (size_t i = 0; i < input->changes->len; i++)
-		plan_change(arena, input, i, out);
+		plan_change(arena, input, order[i], out);
+	cb_plan_check(arena, input, out);
 	out->hash = hash_plan(arena, input, out);
 	out->fingerprint = fingerprint(arena, input);
 }

@@ -31,11 +31,15 @@ struct cb_plan_pools {
 
 enum cb_plan_flags {
 	CB_PLAN_RESTART = 1 << 0,   /* restart running VMs whose changes need it */
+	CB_PLAN_RECREATE = 1 << 2,  /* make new root disks where a change needs that */
 	CB_PLAN_FORCE_OFF = 1 << 1, /* pull the plug of guests that do not shut down in time */
 };
 
 struct cb_plan_input {
+	/* Those of pools and networks first, then those of VMs, sorted by name. */
 	const struct cb_changes *changes;
+	const struct cb_desired *desired;
+	const struct cb_networks *networks; /* of the host */
 	const struct cb_host *host;
 	const struct cb_domains *domains;
 	const struct cb_images *images;
@@ -44,8 +48,13 @@ struct cb_plan_input {
 	const char *owner;
 	const char *controller; /* a UUID, also before the installation has one */
 	unsigned flags;
+	const char *trash_until;   /* until when what goes to the trash now is kept */
 	unsigned shutdown_timeout; /* seconds that a guest gets to shut down */
 };
+
+/* Whether the disk gets a new volume even where an older one is there. One that a person took off
+ * is no new disk. */
+bool cb_plan_fresh(struct cb_arena *arena, const struct cb_change *change, const char *disk);
 
 /* Where a pool that does not exist is made: libvirt's own directory for images. */
 #define CB_DEFAULT_POOL_PATH "/var/lib/libvirt/images"

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "reconciler/model/field.h"
+
 static struct cb_step *domain_step(struct cb_builder *builder, enum cb_step_kind kind)
 {
 	struct cb_step *step = cb_builder_step(builder, kind, builder->change->name);
@@ -34,7 +36,7 @@ static void retire(struct cb_builder *builder, struct cb_stamp *stamp, const cha
 {
 	struct cb_stamp_volume old = take_volume(stamp, role);
 
-	if (!old.role || old.deletion != CB_SHARED)
+	if (!old.role || old.deletion == CB_RETAIN)
 		return;
 	old.role = RETIRED;
 	cb_vec_push(builder->arena, &stamp->volumes, old);
@@ -52,12 +54,12 @@ static struct cb_value boot_path(struct cb_builder *builder, const char *role,
 	const char *path = cb_arena_printf(builder->arena, "boot.%s", role);
 	const char *pool, *pool_path;
 
-	if (!image && cb_spec_string(&builder->change->applied, path) && now)
+	if (!image && cb_spec_string(&builder->change->wanted, path) && now)
 		return cb_string(now->path);
 	retire(builder, stamp, role);
 	if (!image)
 		return (struct cb_value){0};
-	pool = cb_spec_string(&builder->change->applied, "pool");
+	pool = cb_spec_string(&builder->change->wanted, "pool");
 	pool_path = cb_builder_pool(builder, pool ? pool : "default");
 	if (!pool_path)
 		return (struct cb_value){0};
@@ -77,7 +79,8 @@ static void live_steps(struct cb_builder *builder, bool restarting)
 	cb_vec_each (const struct cb_field_change, field, &change->fields) {
 		struct cb_step *step;
 
-		if (field->cost != CB_COST_LIVE || restarting || !in_document(field->path))
+		if (field->cost != CB_COST_LIVE || restarting || !in_document(field->path) ||
+		    strchr(field->path, '['))
 			continue;
 		step = domain_step(builder, CB_STEP_KIND_DOMAIN_LIVE);
 		cb_builder_arg(builder, step, "path", cb_string(field->path));
@@ -110,13 +113,53 @@ static void delete_retired(struct cb_builder *builder, struct cb_stamp *stamp)
 	while ((old = take_volume(stamp, RETIRED)).role) {
 		struct cb_step *step;
 
-		cb_builder_lock_image(builder, old.digest);
+		if (old.deletion == CB_SHARED)
+			cb_builder_lock_image(builder, old.digest);
 		if (cb_builder_referenced(builder, old.path, builder->change->domain))
 			continue;
 		step = cb_builder_step(builder, CB_STEP_KIND_VOLUME_DELETE, old.name);
 		cb_builder_arg(builder, step, "pool", cb_string(old.pool));
 		cb_builder_arg(builder, step, "volume", cb_string(old.name));
 		cb_builder_arg(builder, step, "path", cb_string(old.path));
+	}
+}
+
+/* One field that differs, in the words of the document. */
+static void set_field(struct cb_builder *builder, const struct cb_field_change *field,
+		      struct cb_spec *set, struct cb_stamp *stamp)
+{
+	static const struct cb_origin derived = {.from = CB_FROM_DEFAULT};
+	const char *disk = cb_field_element(builder->arena, "disks", field->path);
+	bool name = strstr(field->path, "].name") != NULL;
+
+	if (strcmp(field->path, "boot.kernel") == 0)
+		cb_spec_set(builder->arena, set, field->path, boot_path(builder, "kernel", stamp),
+			    derived);
+	else if (strcmp(field->path, "boot.initrd") == 0)
+		cb_spec_set(builder->arena, set, field->path, boot_path(builder, "initrd", stamp),
+			    derived);
+	else
+		cb_builder_field(builder, set, field->path, field->new);
+	if (disk && name && field->new.kind == CB_STRING)
+		cb_builder_disk(builder, disk, set, stamp);
+}
+
+/* `deletion` of a disk stands in the stamp's list of volumes. */
+static void set_deletion(struct cb_builder *builder, const struct cb_field_change *field,
+			 struct cb_stamp *stamp)
+{
+	const char *disk = cb_field_element(builder->arena, "disks", field->path), *role;
+
+	if (!disk || !strstr(field->path, "].deletion"))
+		return;
+	role = cb_arena_printf(builder->arena, CB_ROLE_DISK "%s", disk);
+	cb_vec_each (struct cb_stamp_volume, volume, &stamp->volumes) {
+		if (strcmp(volume->role, role) == 0)
+			volume->deletion =
+				field->new.kind == CB_STRING &&strcmp(field->new.string, "purge") ==
+						0
+					? CB_DELETE_WITH_VM
+					: CB_RETAIN;
 	}
 }
 
@@ -130,27 +173,32 @@ void cb_plan_update(struct cb_builder *builder)
 	struct cb_step *step;
 
 	cb_vec_each (const struct cb_field_change, field, &change->fields) {
-		struct cb_value value = field->new;
-
 		wants_restart = wants_restart || field->staged ||
 				(strcmp(field->path, "state") == 0 && active &&
 				 change->aim != CB_AIM_STOPPED);
-		configured = configured || strcmp(field->path, "state") != 0;
-		if (!in_document(field->path) || cb_value_equal(&field->old, &field->new))
+		if (field->decision == GUEST_CHANGED)
 			continue;
-		if (strcmp(field->path, "boot.kernel") == 0)
-			value = boot_path(builder, "kernel", stamp);
-		else if (strcmp(field->path, "boot.initrd") == 0)
-			value = boot_path(builder, "initrd", stamp);
-		else if (value.kind == CB_STRING && value.string[0] == '\0')
-			value = (struct cb_value){0};
-		cb_spec_set(builder->arena, &set, field->path, value,
-			    (struct cb_origin){CB_FROM_DEFAULT, NULL, 0, 0});
+		configured = configured || strcmp(field->path, "state") != 0;
+		set_deletion(builder, field, stamp);
+		if (in_document(field->path) && !cb_value_equal(&field->old, &field->new))
+			set_field(builder, field, &set, stamp);
 	}
-	cb_builder_set_mac(builder, &set);
+	if (change->recreate)
+		cb_builder_replace_root(builder, &set, stamp);
+	if (change->reseed) {
+		retire(builder, stamp, "seed");
+		cb_builder_seed(builder, &set, stamp);
+		configured = true;
+	}
+	cb_builder_nics(builder, &set);
 	cb_builder_check_host(builder);
-	restarting = active && wants_restart && (builder->input->flags & CB_PLAN_RESTART) &&
-		     change->aim != CB_AIM_STOPPED;
+	cb_builder_check_space(builder);
+	/* Consent to a new root disk is consent to the restart that it takes. */
+	restarting =
+		active && change->aim != CB_AIM_STOPPED &&
+		(change->recreate || (wants_restart && (builder->input->flags & CB_PLAN_RESTART)));
+	/* The machine that still had them goes: the stamp can forget them. */
+	configured = configured || (restarting && cb_stamp_volume_of(stamp, RETIRED));
 	if (configured || change->taken_over) {
 		step = domain_step(builder, CB_STEP_KIND_DOMAIN_UPDATE);
 		cb_builder_arg(builder, step, "fingerprint",

@@ -1,10 +1,17 @@
 #include "reconciler/policy/guard.h"
 
-int cb_guard_check(const struct cb_plan *plan, const struct cb_consent *consent,
-		   struct cb_error *err)
+unsigned cb_guard_deletions(const struct cb_plan *plan)
 {
-	unsigned deletions = plan->summary.delete;
+	unsigned count = 0;
 
+	cb_vec_each (const struct cb_change, change, plan->changes)
+		count += change->target == CB_TARGET_VM && change->action == CB_ACTION_DELETE &&
+			 !change->refusal && !change->due;
+	return count;
+}
+
+int cb_guard_check(unsigned deletions, const struct cb_consent *consent, struct cb_error *err)
+{
 	if (deletions == 0)
 		return 0;
 	if (!consent->destroy) {

@@ -14,9 +14,13 @@ struct cb_consent {
 	unsigned max_deletions; /* --max-deletions */
 };
 
-/* 0, or CB_E_REFUSED with what to do. Looks at deletions; what must not be done at all is a problem
- * in the plan already. */
-CB_CHECKED int cb_guard_check(const struct cb_plan *plan, const struct cb_consent *consent,
+/* How many VMs the plan destroys, those aside whose time in the trash is over: that was consented
+ * to when they went there. */
+unsigned cb_guard_deletions(const struct cb_plan *plan);
+
+/* 0, or CB_E_REFUSED with what to do, for so many VMs on all hosts together. What must not be done
+ * at all is a problem in the plan already. */
+CB_CHECKED int cb_guard_check(unsigned deletions, const struct cb_consent *consent,
 			      struct cb_error *err);
 
 #endif

@@ -110,9 +110,8 @@ static void damaged_plans_are_refused(void **state)
 static int guard(unsigned deletions, struct cb_consent consent)
 {
 	cb_auto_error struct cb_error err = {0};
-	struct cb_plan plan = {.summary = {.delete = deletions}};
 
-	return cb_guard_check(&plan, &consent, &err);
+	return cb_guard_check(deletions, &consent, &err);
 }
 
 static void deletions_want_consent(void **state)
