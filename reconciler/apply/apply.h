@@ -36,7 +36,14 @@ struct cb_apply_context {
 	/* How long two looks at a step with an open intent lie apart: a request of a dead client
 	 * may still be executing in libvirtd. What comes later still is met by the next run. */
 	unsigned settle_ms;
-	bool local; /* the host runs on our kernel: closing can make it durable */
+	/* The image of a VM's seed, for a step seed.create that has not been begun. May be NULL:
+	 * then such a step fails. `out` is wiped by the engine. */
+	int (*seed)(void *ctx, const struct cb_transaction *transaction, const struct cb_step *step,
+		    struct cb_str *out, struct cb_error *err);
+	void *seed_ctx;
+	/* Makes all that was written durable. NULL: the host's kernel is not ours. */
+	int (*barrier)(void *ctx, struct cb_error *err);
+	void *barrier_ctx;
 	const char *state_dir;
 	struct cb_progress progress;
 	void (*event)(void *ctx, enum cb_event event, const struct cb_transaction *transaction,

@@ -180,9 +180,9 @@ static int past_return(struct cb_run *run, const struct cb_step *failed, bool *o
 /* The journal ends with a barrier: libvirt syncs neither its directories nor what is uploaded. */
 static int finish(struct cb_run *run, enum cb_outcome outcome, struct cb_error *err)
 {
-	if (run->context->local)
-		sync();
-	return cb_journal_finish(run->journal, cb_outcome_name(outcome), err);
+	int r = run->context->barrier ? run->context->barrier(run->context->barrier_ctx, err) : 0;
+
+	return r < 0 ? r : cb_journal_finish(run->journal, cb_outcome_name(outcome), err);
 }
 
 /* Carries on what the step learned when it was done: undo compares with it. */

@@ -59,6 +59,13 @@ void cb_run_tell(const struct cb_run *run, enum cb_event event, const struct cb_
 
 bool cb_run_interrupted(const struct cb_run *run);
 
+/* Makes libvirt look at the pool, waiting for those who write to it. */
+CB_CHECKED int cb_run_refresh(struct cb_run *run, const char *pool, struct cb_error *err);
+
+/* As driver->volume_create, with the same patience. */
+CB_CHECKED int cb_run_create_volume(struct cb_run *run, const struct cb_volume_new *volume,
+				    struct cb_error *err);
+
 /* Makes libvirt look at the pool, then asks for the volume. CB_E_NOT_FOUND is certain. */
 CB_CHECKED int cb_run_volume(struct cb_run *run, struct cb_arena *arena, const char *pool,
 			     const char *name, struct cb_volume *out, struct cb_error *err);

@@ -101,7 +101,8 @@ static int save_document(struct cb_run *run, const struct cb_step *step, struct 
 					     err);
 
 	if (r == 0)
-		r = cb_journal_save(run->journal, step->n, cb_str_text(&document), err);
+		r = cb_journal_save(run->journal, step->n, cb_str_text(&document), document.len,
+				    err);
 	cb_str_wipe(&document);
 	return r;
 }
@@ -216,6 +217,44 @@ static int undo_undefine(struct cb_run *run, const struct cb_step *step, struct 
 	return r;
 }
 
+static int rename_probe(struct cb_run *run, const struct cb_step *step, enum cb_probe *out,
+			struct cb_error *err)
+{
+	cb_auto_arena struct cb_arena arena = {0};
+	struct cb_domain domain;
+	bool found;
+	int r = look(run, &arena, step, &found, &domain, err);
+
+	if (r < 0)
+		return r;
+	if (found && strcmp(domain.name, cb_step_arg(step, "name")) == 0)
+		*out = CB_PROBE_DONE;
+	else if (found && strcmp(domain.name, cb_step_arg(step, "old")) == 0)
+		*out = CB_PROBE_ABSENT;
+	else
+		*out = CB_PROBE_FOREIGN;
+	return 0;
+}
+
+static int rename_domain(struct cb_run *run, const struct cb_step *step, struct cb_error *err)
+{
+	return ops_of(run)->domain_rename(run->driver, cb_step_arg(step, "uuid"),
+					  cb_step_arg(step, "name"), step->stamp, err);
+}
+
+/* The name goes back first: the document that was saved bears the old one. */
+static int undo_rename(struct cb_run *run, const struct cb_step *step, struct cb_error *err)
+{
+	int r = ops_of(run)->domain_rename(run->driver, cb_step_arg(step, "uuid"),
+					   cb_step_arg(step, "old"), NULL, err);
+
+	return r < 0 ? r : restore_document(run, step, err);
+}
+
+const struct cb_step_ops cb_step_DOMAIN_RENAME = {.probe = rename_probe,
+						  .prepare = save_document,
+						  .perform = rename_domain,
+						  .undo = undo_rename};
 const struct cb_step_ops cb_step_DOMAIN_DEFINE = {
 	.probe = define_probe, .perform = define, .learn = learn_fingerprint, .undo = undo_define};
 const struct cb_step_ops cb_step_DOMAIN_UPDATE = {.probe = update_probe,

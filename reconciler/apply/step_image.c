@@ -123,12 +123,12 @@ static int perform(struct cb_run *run, const struct cb_step *step, struct cb_err
 	upload.fd = fd;
 	r = cb_run_volume(run, &arena, volume.pool, volume.name, &present, err);
 	if (r == -CB_E_NOT_FOUND)
-		r = run->driver->ops->volume_create(run->driver, &volume, err);
+		r = cb_run_create_volume(run, &volume, err);
 	else if (r == 0 && !run->redo)
 		return cb_error_set(err, CB_E_CONFLICT, "volume '%s' exists already", volume.name);
 	if (r < 0 || (r = send_file(&upload, err)) < 0)
 		return r;
-	return run->driver->ops->pool_refresh(run->driver, volume.pool, err);
+	return cb_run_refresh(run, volume.pool, err);
 }
 
 const struct cb_step_ops cb_step_IMAGE_IMPORT = {

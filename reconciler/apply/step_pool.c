@@ -1,9 +1,16 @@
 /*
- * pool.ensure {pool, path, define}: the storage pool is there, starts with the host, and is active.
+ * pool.ensure {pool, path, define, uuid?, manual?}: the storage pool is there and active; one that
+ * is made here starts with the host, unless `manual`.
  */
 #include <string.h>
 
 #include "reconciler/apply/step.h"
+
+static bool starts_with_host(const struct cb_step *step)
+{
+	return cb_spec_bool(&step->args, "define", false) &&
+	       !cb_spec_bool(&step->args, "manual", false);
+}
 
 static int probe(struct cb_run *run, const struct cb_step *step, enum cb_probe *out,
 		 struct cb_error *err)
@@ -20,7 +27,7 @@ static int probe(struct cb_run *run, const struct cb_step *step, enum cb_probe *
 		return r;
 	if (strcmp(pool.path, cb_step_arg(step, "path")) != 0)
 		*out = CB_PROBE_FOREIGN;
-	else if (pool.active && (pool.autostart || !cb_spec_bool(&step->args, "define", false)))
+	else if (pool.active && (pool.autostart || !starts_with_host(step)))
 		*out = CB_PROBE_DONE;
 	else
 		*out = CB_PROBE_PARTIAL;
@@ -31,7 +38,8 @@ static int probe(struct cb_run *run, const struct cb_step *step, enum cb_probe *
 static int define(struct cb_run *run, const struct cb_step *step, const char *name,
 		  struct cb_error *err)
 {
-	int r = run->driver->ops->pool_define(run->driver, name, cb_step_arg(step, "path"), err);
+	int r = run->driver->ops->pool_define(run->driver, name, cb_step_arg(step, "path"),
+					      cb_spec_string(&step->args, "uuid"), err);
 
 	run->made = r == 0;
 	return r;
@@ -50,13 +58,17 @@ static int perform(struct cb_run *run, const struct cb_step *step, struct cb_err
 	if (r == -CB_E_NOT_FOUND && cb_spec_bool(&step->args, "define", false)) {
 		r = define(run, step, name, err);
 		pool = (struct cb_pool){.path = cb_step_arg(step, "path")};
+		if (r == -CB_E_EXISTS) {
+			cb_error_release(err);
+			r = ops->pool(run->driver, &arena, name, &pool, err);
+		}
 	}
 	if (r < 0)
 		return r;
 	if (strcmp(pool.path, cb_step_arg(step, "path")) != 0)
 		return cb_error_set(err, CB_E_CONFLICT, "pool '%s' is at '%s' now, not at '%s'",
 				    name, pool.path, cb_step_arg(step, "path"));
-	if (run->made && !pool.autostart &&
+	if (run->made && !pool.autostart && starts_with_host(step) &&
 	    (r = ops->pool_autostart(run->driver, name, true, err)) < 0)
 		return r;
 	return pool.active ? 0 : ops->pool_start(run->driver, name, err);
@@ -88,7 +100,7 @@ static int undo(struct cb_run *run, const struct cb_step *step, struct cb_error 
 	if ((r = ops->pool(run->driver, &arena, name, &pool, err)) < 0)
 		return r;
 	if (pool.active) {
-		if ((r = ops->pool_refresh(run->driver, name, err)) < 0 ||
+		if ((r = cb_run_refresh(run, name, err)) < 0 ||
 		    (r = ops->volumes(run->driver, &arena, name, &volumes, err)) < 0)
 			return r;
 		if (volumes.len > 0) {

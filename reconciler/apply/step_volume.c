@@ -6,11 +6,12 @@
 #include <sys/stat.h>
 
 #include "reconciler/apply/step.h"
+#include "reconciler/base/clock.h"
 
 /* A pool that is not there says nothing about its files. */
 static int refresh(struct cb_run *run, const char *pool, struct cb_error *err)
 {
-	int r = run->driver->ops->pool_refresh(run->driver, pool, err);
+	int r = cb_run_refresh(run, pool, err);
 
 	if (r != -CB_E_NOT_FOUND)
 		return r;
@@ -25,7 +26,7 @@ static bool same_file(const struct cb_run *run, const char *one, const char *oth
 
 	if (strcmp(one, other) == 0)
 		return true;
-	return run->context->local && stat(one, &a) == 0 && stat(other, &b) == 0 &&
+	return run->context->barrier && stat(one, &a) == 0 && stat(other, &b) == 0 &&
 	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
@@ -130,7 +131,7 @@ static int create(struct cb_run *run, const struct cb_step *step, struct cb_erro
 		if (r < 0 && r != -CB_E_NOT_FOUND)
 			return r;
 	}
-	return run->driver->ops->volume_create(run->driver, &volume, err);
+	return cb_run_create_volume(run, &volume, err);
 }
 
 static int delete_probe(struct cb_run *run, const struct cb_step *step, enum cb_probe *out,
@@ -143,6 +144,48 @@ static int delete_probe(struct cb_run *run, const struct cb_step *step, enum cb_
 
 	*out = r == -CB_E_NOT_FOUND ? CB_PROBE_DONE : CB_PROBE_ABSENT;
 	return r == -CB_E_NOT_FOUND ? 0 : r;
+}
+
+/* Another transaction, or another program, may be writing to the pool: then libvirt neither looks
+ * nor makes anything in it. Whether it is worth another try. */
+static bool again(struct cb_run *run, int *r, unsigned *tries, struct cb_error *err)
+{
+	enum { PAUSE_MS = 50, TOLD_AFTER = 40 };
+
+	if (*r != -CB_E_BUSY)
+		return false;
+	if (cb_run_interrupted(run)) {
+		*r = cb_error_set(err, CB_E_INTERRUPTED, "interrupted");
+		return false;
+	}
+	if (++*tries == TOLD_AFTER)
+		cb_run_tell(run, CB_EVENT_WAITING, NULL, "the pool is being written to; waiting");
+	cb_error_release(err);
+	cb_clock_sleep_ms(PAUSE_MS);
+	return true;
+}
+
+int cb_run_refresh(struct cb_run *run, const char *pool, struct cb_error *err)
+{
+	unsigned tries = 0;
+	int r;
+
+	do
+		r = run->driver->ops->pool_refresh(run->driver, pool, err);
+	while (again(run, &r, &tries, err));
+	return r;
+}
+
+int cb_run_create_volume(struct cb_run *run, const struct cb_volume_new *volume,
+			 struct cb_error *err)
+{
+	unsigned tries = 0;
+	int r;
+
+	do
+		r = run->driver->ops->volume_create(run->driver, volume, err);
+	while (again(run, &r, &tries, err));
+	return r;
 }
 
 int cb_run_volume(struct cb_run *run, struct cb_arena *arena, const char *pool, const char *name,

@@ -6,8 +6,8 @@
 #include "reconciler/base/clock.h"
 #include "reconciler/reconcile/session_internal.h"
 
-static json_t *begin_record(struct cb_session *session, const struct cb_request *request,
-			    const struct cb_planned *planned)
+json_t *cb_session_begin_record(struct cb_session *session, const struct cb_request *request,
+				const struct cb_planned *planned)
 {
 	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:i,s:i}", "version", session->config.version,
 			 "controller", session->controller, "host", session->host.uri, "hostname",
@@ -15,16 +15,9 @@ static json_t *begin_record(struct cb_session *session, const struct cb_request 
 			 planned->plan.hash, "pid", (int)getpid(), "uid", (int)getuid());
 }
 
-static void note(struct cb_arena *arena, struct cb_result *result, struct cb_error *err)
-{
-	result->code = err->code;
-	result->message = cb_arena_strdup(arena, err->message);
-	result->hint = err->hint ? cb_arena_strdup(arena, err->hint) : "";
-	cb_error_release(err);
-}
-
 /* A connection that broke after the commit. */
-static int reconnect(struct cb_session *session, struct cb_error *err)
+static int reconnect(struct cb_session *session, struct cb_apply_context *context,
+		     struct cb_error *err)
 {
 	enum { PAUSE_MS = 200 };
 
@@ -38,63 +31,78 @@ static int reconnect(struct cb_session *session, struct cb_error *err)
 		cb_clock_sleep_ms(PAUSE_MS);
 	}
 	cb_error_release(err);
-	cb_driver_close(session->driver);
-	session->driver = fresh;
+	cb_driver_close(context->driver);
+	context->driver = fresh;
 	return 0;
 }
 
-/* Observe again; the diff must be empty. */
-static int verify(struct cb_session *session, const struct cb_request *request, const char *name,
-		  struct cb_error *err)
+static const struct cb_vm *wanted_vm(const struct cb_request *request, const char *name)
+{
+	cb_vec_each (const struct cb_vm, vm, &request->desired->vms) {
+		if (strcmp(vm->name, name) == 0)
+			return vm;
+	}
+	return NULL;
+}
+
+static bool has_address(const struct cb_vm *vm)
+{
+	cb_vec_each (const struct cb_entry, entry, &vm->spec) {
+		if (strstr(entry->path, "].ip"))
+			return true;
+	}
+	return false;
+}
+
+/* The one domain, read and compared as if it were alone on its host. */
+static int compare_one(struct cb_session *session, struct cb_driver *driver,
+		       const struct cb_request *request, const struct cb_transaction *transaction,
+		       struct cb_arena *arena, struct cb_change *out, struct cb_error *err)
+{
+	const struct cb_vm *vm = wanted_vm(request, transaction->name);
+	const struct cb_diff_context context = {.kvm = session->host.kvm,
+						.take_over = request->take_over};
+	struct cb_networks networks = {0};
+	struct cb_domains domains = {0};
+	struct cb_domain domain;
+	int r = driver->ops->domain(driver, arena, transaction->uuid, &domain, err);
+
+	if (r < 0)
+		return r;
+	if (has_address(vm) && (r = driver->ops->networks(driver, arena, &networks, err)) < 0)
+		return r;
+	cb_observe_one(arena, request->desired->owner, &networks, &domain);
+	cb_vec_push(arena, &domains, domain);
+	cb_diff_vm(arena, vm, &domains, &context, out);
+	return 0;
+}
+
+/* Observe again; the diff must be empty. What is only staged is as wanted. */
+int cb_session_verify(struct cb_session *session, struct cb_apply_context *context,
+		      const struct cb_request *request, const struct cb_transaction *transaction,
+		      struct cb_error *err)
 {
 	cb_auto_arena struct cb_arena arena = {0};
-	struct cb_observed observed = {0};
-	struct cb_changes changes = {0};
-	struct cb_request one = *request;
+	struct cb_change change = {0};
+	const char *what;
 	int r;
 
-	one.names = &name;
-	one.n_names = 1;
-	/* What is only staged is as wanted. */
-	one.flags &= ~(unsigned)CB_PLAN_RESTART;
-	if (request->destroy)
+	if (request->destroy || transaction->target != CB_TARGET_VM ||
+	    transaction->action == CB_ACTION_DELETE || !wanted_vm(request, transaction->name))
 		return 0;
-	r = cb_session_compare(session, &one, &arena, &observed, &changes, err);
-	if (r == -CB_E_UNAVAILABLE && (r = reconnect(session, err)) == 0) {
-		changes = (struct cb_changes){0};
-		r = cb_session_compare(session, &one, &arena, &observed, &changes, err);
-	}
+	r = compare_one(session, context->driver, request, transaction, &arena, &change, err);
+	if (r == -CB_E_UNAVAILABLE && (r = reconnect(session, context, err)) == 0)
+		r = compare_one(session, context->driver, request, transaction, &arena, &change,
+				err);
 	if (r < 0)
 		return cb_error_wrap(err, "cannot verify");
-	cb_vec_each (const struct cb_change, change, &changes) {
-		const char *what = change->fields.len ? change->fields.items[0].path : "the vm";
-
-		if (change->action == CB_ACTION_NOOP && !change->refusal)
-			continue;
-		(void)cb_error_set(err, CB_E_CONFLICT,
-				   "vm '%s' was changed, but %s does not read back as wanted", name,
-				   what);
-		return cb_error_hint(err, "somebody else may be changing it; run `clonebox plan`");
-	}
-	return 0;
-}
-
-static void run_one(struct cb_session *session, const struct cb_request *request,
-		    const struct cb_planned *planned, const struct cb_transaction *transaction,
-		    struct cb_arena *arena, struct cb_results *results)
-{
-	struct cb_apply_context context = cb_session_context(session);
-	json_auto_t *begin = begin_record(session, request, planned);
-	cb_auto_error struct cb_error err = {0};
-	struct cb_result result = {.id = transaction->id, .name = transaction->name};
-	int r = cb_apply_run(&context, transaction, begin, &result.outcome, &err);
-
-	session->driver = context.driver;
-	if (r == 0)
-		r = verify(session, request, transaction->name, &err);
-	if (r < 0)
-		note(arena, &result, &err);
-	cb_vec_push(arena, results, result);
+	if (change.action == CB_ACTION_NOOP && !change.refusal)
+		return 0;
+	what = change.fields.len ? change.fields.items[0].path : "the vm";
+	(void)cb_error_set(err, CB_E_CONFLICT,
+			   "vm '%s' was changed, but %s does not read back as wanted",
+			   transaction->name, what);
+	return cb_error_hint(err, "somebody else may be changing it; run `clonebox plan`");
 }
 
 static const char *purpose_of(struct cb_arena *arena, const struct cb_plan *plan)
@@ -102,21 +110,9 @@ static const char *purpose_of(struct cb_arena *arena, const struct cb_plan *plan
 	const struct cb_transaction *first = plan->transactions.items;
 
 	if (plan->transactions.len == 1)
-		return cb_arena_printf(arena, "%s of vm '%s'", cb_action_name(first->action),
-				       first->name);
-	return cb_arena_printf(arena, "apply of %zu vms", plan->transactions.len);
-}
-
-/* The VM whose transaction should have been committed before this one and was not; NULL if none. */
-static const char *unmet(const struct cb_transaction *transaction, const struct cb_results *results)
-{
-	cb_vec_each (const char *const, id, &transaction->after) {
-		cb_vec_each (const struct cb_result, result, results) {
-			if (strcmp(result->id, *id) == 0 && result->outcome != CB_OUTCOME_COMMITTED)
-				return result->name;
-		}
-	}
-	return NULL;
+		return cb_arena_printf(arena, "%s of %s '%s'", cb_action_name(first->action),
+				       cb_target_name(first->target), first->name);
+	return cb_arena_printf(arena, "apply of %zu transactions", plan->transactions.len);
 }
 
 /* Another plan of the same kind, size and risk, for which the locks that are held suffice. */
@@ -148,7 +144,8 @@ static int check_unfinished(struct cb_session *session, const struct cb_plan *pl
 		return r;
 	cb_vec_each (const struct cb_unfinished, item, &list) {
 		cb_vec_each (const struct cb_transaction, transaction, &plan->transactions) {
-			if (!item->here || strcmp(item->name, transaction->name) != 0)
+			if (!item->here || item->target != transaction->target ||
+			    strcmp(item->name, transaction->name) != 0)
 				continue;
 			(void)cb_error_set(err, CB_E_CONFLICT,
 					   "transaction %s of vm '%s' has not been finished",
@@ -181,32 +178,14 @@ static int plan_again(struct cb_session *session, const struct cb_request *reque
 	return cb_error_hint(err, "look at the new plan: clonebox plan");
 }
 
-static void run_all(struct cb_session *session, const struct cb_request *request,
-		    const struct cb_planned *plan, struct cb_arena *arena,
-		    struct cb_results *results)
+static void run(struct cb_session *session, const struct cb_request *request,
+		const struct cb_planned *plan, struct cb_arena *arena, struct cb_results *results)
 {
-	const volatile sig_atomic_t *interrupted = session->config.progress.interrupted;
-
-	cb_vec_each (const struct cb_transaction, transaction, &plan->plan.transactions) {
-		const char *missing = unmet(transaction, results);
-		struct cb_result skipped = {.id = transaction->id,
-					    .name = transaction->name,
-					    .code = CB_E_INTERRUPTED,
-					    .message = "not begun: interrupted"};
-
-		if (interrupted && *interrupted) {
-			cb_vec_push(arena, results, skipped);
-			continue;
-		}
-		if (missing) {
-			skipped.code = CB_E_CONFLICT;
-			skipped.message = cb_arena_printf(
-				arena, "not begun: it needs what vm '%s' was to bring", missing);
-			cb_vec_push(arena, results, skipped);
-			continue;
-		}
-		run_one(session, request, plan, transaction, arena, results);
-	}
+	session->request = request;
+	session->planned = plan;
+	cb_session_run(session, request, plan, arena, results);
+	session->request = NULL;
+	session->planned = NULL;
 }
 
 int cb_session_apply(struct cb_session *session, const struct cb_request *request,
@@ -225,7 +204,7 @@ int cb_session_apply(struct cb_session *session, const struct cb_request *reques
 	if (r == 0)
 		r = plan_again(session, request, plan, &locks, arena, err);
 	if (r == 0)
-		run_all(session, request, plan, arena, results);
+		run(session, request, plan, arena, results);
 	cb_locks_release(&locks);
 	return r;
 }

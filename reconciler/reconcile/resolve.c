@@ -1,17 +1,18 @@
 /* The images and pools that changes need, looked at before planning. */
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
+#include "reconciler/base/clock.h"
+#include "reconciler/model/field.h"
+#include "reconciler/model/owned.h"
 #include "reconciler/reconcile/session_internal.h"
-
-static const struct {
-	const char *role, *path;
-} roles[] = {{"base", "base_image"}, {"kernel", "boot.kernel"}, {"initrd", "boot.initrd"}};
 
 /* What one look-up needs. */
 struct resolver {
 	struct cb_session *session;
 	struct cb_arena *arena;
+	const struct cb_desired *desired;
 	const struct cb_domains *domains;
 	const struct cb_change *change;
 	const char *role, *ref, *pool;
@@ -41,7 +42,8 @@ static int find_volume(const struct resolver *resolver, struct cb_image *out, st
 	struct cb_volume volume;
 	int r;
 
-	if (!resolver->pool_active || strchr(resolver->ref, '/'))
+	if (!resolver->pool_active || strchr(resolver->ref, '/') ||
+	    cb_declared_find(&resolver->desired->images, resolver->ref))
 		return cb_error_set(err, CB_E_NOT_FOUND, "not a volume");
 	r = driver->ops->volume(driver, resolver->arena, resolver->pool, resolver->ref, &volume,
 				err);
@@ -89,14 +91,40 @@ static int find_imported(const struct resolver *resolver, struct cb_image *image
 	return 0;
 }
 
+/* Where the file is that a reference means: that of an image of this name, else a path beside the
+ * manifest. */
+static const char *path_of(const struct resolver *resolver, const struct cb_declared **declared)
+{
+	const struct cb_vm *vm = resolver->change->vm;
+	const char *path = resolver->ref, *directory = vm->directory;
+
+	*declared = cb_declared_find(&resolver->desired->images, resolver->ref);
+	if (*declared) {
+		path = cb_spec_string(&(*declared)->spec, "path");
+		directory = (*declared)->directory;
+	}
+	return path[0] == '/' || !directory || !directory[0]
+		       ? path
+		       : cb_arena_printf(resolver->arena, "%s/%s", directory, path);
+}
+
+static int check_digest(const struct cb_declared *declared, const struct cb_image *image,
+			struct cb_error *err)
+{
+	const char *want = declared ? cb_spec_string(&declared->spec, "sha256") : NULL;
+
+	if (!want || strcasecmp(want, image->digest) == 0)
+		return 0;
+	(void)cb_error_set(err, CB_E_INVALID, "image '%s' is not what its sha256 says: '%s' has %s",
+			   declared->name, image->ref, image->digest);
+	return cb_error_hint(err, "fetch the file again, or correct `sha256`");
+}
+
 static int inspect(const struct resolver *resolver, struct cb_image *out, struct cb_error *err)
 {
 	struct cb_session *session = resolver->session;
-	const struct cb_vm *vm = resolver->change->vm;
-	const char *path =
-		resolver->ref[0] == '/' || !vm->directory || !vm->directory[0]
-			? resolver->ref
-			: cb_arena_printf(resolver->arena, "%s/%s", vm->directory, resolver->ref);
+	const struct cb_declared *declared;
+	const char *path = path_of(resolver, &declared);
 	struct cb_image image = {0};
 	int r;
 
@@ -106,7 +134,7 @@ static int inspect(const struct resolver *resolver, struct cb_image *out, struct
 		if (strcmp(known->ref, path) == 0 && stat(path, &st) == 0 &&
 		    (uint64_t)st.st_size == known->size) {
 			*out = *known;
-			return 0;
+			return check_digest(declared, out, err);
 		}
 	}
 	r = cb_image_inspect(&session->arena, path, &image, &session->config.progress, err);
@@ -115,7 +143,7 @@ static int inspect(const struct resolver *resolver, struct cb_image *out, struct
 	image.ref = cb_arena_strdup(&session->arena, path);
 	cb_vec_push(&session->arena, &session->images, image);
 	*out = image;
-	return 0;
+	return check_digest(declared, out, err);
 }
 
 static int resolve_image(const struct resolver *resolver, struct cb_images *images,
@@ -151,7 +179,7 @@ static int resolve_image(const struct resolver *resolver, struct cb_images *imag
 			return 0;
 		}
 		/* Kernels and initrds are copied as they are, whatever they hold. */
-		if (strcmp(resolver->role, "base") != 0)
+		if (strcmp(resolver->role, "kernel") == 0 || strcmp(resolver->role, "initrd") == 0)
 			image.format = "raw";
 		if ((r = find_imported(resolver, &image, err)) < 0)
 			return r;
@@ -170,6 +198,22 @@ static const struct cb_plan_pool *known_pool(const struct cb_plan_pools *pools, 
 			return pool;
 	}
 	return NULL;
+}
+
+/* Another run may be writing to the pool: that is waited for as long as its lock would be. */
+static int refresh(struct cb_session *session, const char *name, struct cb_error *err)
+{
+	enum { PAUSE_MS = 100 };
+
+	uint64_t until = cb_clock_ms() + session->config.lock_timeout_ms;
+	int r;
+
+	while ((r = session->driver->ops->pool_refresh(session->driver, name, err)) == -CB_E_BUSY &&
+	       cb_clock_ms() < until) {
+		cb_error_release(err);
+		cb_clock_sleep_ms(PAUSE_MS);
+	}
+	return r < 0 ? cb_error_wrap(err, "cannot refresh pool '%s'", name) : 0;
 }
 
 /* Looks at a pool once, and makes libvirt look at its directory. */
@@ -191,8 +235,8 @@ static int resolve_pool(struct cb_session *session, struct cb_arena *arena, cons
 	pool.exists = r == 0;
 	cb_error_release(err);
 	if (pool.exists && pool.pool.active) {
-		if ((r = driver->ops->pool_refresh(driver, name, err)) < 0)
-			return cb_error_wrap(err, "cannot refresh pool '%s'", name);
+		if ((r = refresh(session, name, err)) < 0)
+			return r;
 		if ((r = driver->ops->pool(driver, arena, name, &pool.pool, err)) < 0)
 			return r;
 	}
@@ -204,17 +248,16 @@ static int resolve_pool(struct cb_session *session, struct cb_arena *arena, cons
 /* Whether the plan will need the file behind this field. */
 static bool needed(const struct cb_change *change, const char *path)
 {
-	if (change->refusal || !change->vm)
-		return false;
 	if (change->action == CB_ACTION_CREATE)
 		return strcmp(path, "base_image") != 0 ||
-		       cb_spec_int(&change->applied, "disk_size_gb", 0) > 0;
-	if (change->action != CB_ACTION_UPDATE)
-		return false;
+		       cb_spec_int(&change->wanted, "disk_size_gb", 0) > 0;
+	if (change->recreate && strcmp(path, "base_image") == 0)
+		return cb_spec_int(&change->wanted, "disk_size_gb", 0) > 0;
 	cb_vec_each (const struct cb_field_change, field, &change->fields) {
 		if (strcmp(field->path, path) == 0 &&
 		    (field->decision == CB_CASE_CHANGED ||
-		     field->decision == CB_CASE_CHANGED_AND_DRIFT))
+		     field->decision == CB_CASE_CHANGED_AND_DRIFT ||
+		     field->decision == CB_CASE_DEVICE_ADDED))
 			return true;
 	}
 	return false;
@@ -247,49 +290,223 @@ static int check_delete(struct cb_session *session, struct cb_arena *arena,
 	return 0;
 }
 
-int cb_resolve(struct cb_session *session, struct cb_arena *arena, const struct cb_changes *changes,
-	       const struct cb_domains *domains, struct cb_images *images,
-	       struct cb_plan_pools *pools, struct cb_problems *problems, struct cb_error *err)
+/* Retained disks. ----------------------------------------------------------------------------- */
+
+/* Whether the name ends in "-TAG-xxxxxxxx.format". */
+static bool has_tag(const char *name, const char *tag)
 {
+	const char *dot = strrchr(name, '.');
+	const size_t tail = strlen("-01234567-01234567");
+
+	if (!dot || (size_t)(dot - name) < tail)
+		return false;
+	dot -= tail;
+	return dot[0] == '-' && strncmp(dot + 1, tag, 8) == 0 && dot[9] == '-' &&
+	       strspn(dot + 10, "0123456789abcdef") == 8;
+}
+
+static bool in_use(const struct cb_domains *domains, const char *path)
+{
+	cb_vec_each (const struct cb_domain, domain, domains) {
+		cb_vec_each (const char *const, file, &domain->files) {
+			if (strcmp(*file, path) == 0)
+				return true;
+		}
+		if (!domain->stamp || strcmp(domain->stamp->uuid, domain->uuid) != 0)
+			continue;
+		cb_vec_each (const struct cb_stamp_volume, volume, &domain->stamp->volumes) {
+			if (strcmp(volume->path, path) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* The volume that an earlier VM of this name left for this disk. */
+static int find_retained(const struct resolver *resolver, const char *disk,
+			 struct cb_images *images, struct cb_error *err)
+{
+	struct cb_driver *driver = resolver->session->driver;
+	const char *tag = cb_owned_tag(resolver->arena, resolver->desired->owner,
+				       resolver->change->name, disk);
+	struct cb_image image = {.vm = resolver->change->name,
+				 .role = cb_arena_printf(resolver->arena, "retained:%s", disk),
+				 .digest = ""};
+	struct cb_volumes volumes = {0};
+	struct cb_volume volume;
+	int r;
+
+	if (!resolver->pool_active)
+		return 0;
+	r = driver->ops->volumes(driver, resolver->arena, resolver->pool, &volumes, err);
+	if (r < 0)
+		return r;
+	cb_vec_each (const struct cb_volume, found, &volumes) {
+		if (!has_tag(found->name, tag) || in_use(resolver->domains, found->path))
+			continue;
+		if (image.volume)
+			image.problem = cb_arena_printf(
+				resolver->arena, "two volumes may be the disk '%s': '%s' and '%s'",
+				disk, image.volume, found->name);
+		image.volume = found->name;
+	}
+	if (!image.volume)
+		return 0;
+	r = driver->ops->volume(driver, resolver->arena, resolver->pool, image.volume, &volume,
+				err);
+	if (r < 0)
+		return r;
+	image.path = volume.path;
+	image.format = volume.format;
+	image.capacity = volume.capacity;
+	cb_vec_push(resolver->arena, images, image);
+	return 0;
+}
+
+/* The volume that was made for this disk before it was taken off; without a name where it is gone
+ * and need not come back. */
+static int find_listed(const struct resolver *resolver, const char *disk,
+		       const struct cb_stamp_volume *listed, struct cb_images *images,
+		       struct cb_error *err)
+{
+	struct cb_driver *driver = resolver->session->driver;
+	struct cb_image image = {.vm = resolver->change->name,
+				 .role = cb_arena_printf(resolver->arena, "retained:%s", disk),
+				 .volume = listed->name,
+				 .path = listed->path,
+				 .digest = ""};
+	struct cb_volume volume = {0};
+	int r;
+
+	if (!resolver->pool_active || strcmp(resolver->pool, listed->pool) != 0)
+		return 0;
+	r = driver->ops->volume(driver, resolver->arena, listed->pool, listed->name, &volume, err);
+	if (r < 0 && r != -CB_E_NOT_FOUND)
+		return r;
+	if (r < 0 && cb_spec_bool(&resolver->change->vm->spec,
+				  cb_arena_printf(resolver->arena, "disks[%s].fresh", disk), false))
+		image.volume = NULL;
+	else if (r < 0)
+		image.problem =
+			cb_arena_printf(resolver->arena, "the volume '%s' of the disk '%s' is gone",
+					listed->name, disk);
+	cb_error_release(err);
+	image.format = volume.format;
+	image.capacity = volume.capacity;
+	cb_vec_push(resolver->arena, images, image);
+	return 0;
+}
+
+/* One change. --------------------------------------------------------------------------------- */
+
+struct look {
+	struct cb_images *images;
+	struct cb_plan_pools *pools;
+};
+
+static int look_at_file(struct resolver *resolver, const char *role, const char *path,
+			const struct look *look, struct cb_error *err)
+{
+	const struct cb_entry *entry = cb_spec_find(&resolver->change->wanted, path);
+
+	if (!entry || entry->value.kind != CB_STRING || !needed(resolver->change, path))
+		return 0;
+	resolver->role = role;
+	resolver->ref = entry->value.string;
+	resolver->origin = entry->origin;
+	return resolve_image(resolver, look->images, err);
+}
+
+static int use_pool(struct resolver *resolver, const char *pool, const struct look *look,
+		    struct cb_error *err)
+{
+	resolver->pool = pool ? pool : "default";
+	return resolve_pool(resolver->session, resolver->arena, resolver->pool, look->pools,
+			    &resolver->pool_active, err);
+}
+
+/* A disk that the plan makes or takes back: new, or wanted again. */
+static int look_at_disk(struct resolver *resolver, const char *disk, const struct look *look,
+			struct cb_error *err)
+{
+	const struct cb_change *change = resolver->change;
+	struct cb_arena *a = resolver->arena;
+	const char *pool =
+		cb_spec_string(&change->wanted, cb_arena_printf(a, "disks[%s].pool", disk));
+	const struct cb_stamp_volume *listed =
+		change->domain ? cb_stamp_volume_of(change->domain->stamp,
+						    cb_arena_printf(a, CB_ROLE_DISK "%s", disk))
+			       : NULL;
+	int r;
+
+	if (!pool)
+		pool = cb_spec_string(&change->wanted, "pool");
+	if ((r = use_pool(resolver, pool, look, err)) < 0)
+		return r;
+	if (!cb_plan_fresh(a, change, disk)) {
+		r = listed ? find_listed(resolver, disk, listed, look->images, err)
+			   : find_retained(resolver, disk, look->images, err);
+		if (r < 0)
+			return r;
+	}
+	return look_at_file(resolver, cb_arena_printf(a, "image:%s", disk),
+			    cb_arena_printf(a, "disks[%s].base_image", disk), look, err);
+}
+
+static bool makes_device(const struct cb_change *change, const char *path)
+{
+	if (change->action == CB_ACTION_CREATE)
+		return true;
+	cb_vec_each (const struct cb_field_change, field, &change->fields) {
+		if (strcmp(field->path, path) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int look_at_change(struct resolver *resolver, const struct look *look, struct cb_error *err)
+{
+	const struct cb_change *change = resolver->change;
+	int r = use_pool(resolver, cb_spec_string(&change->wanted, "pool"), look, err);
+
+	if (r < 0 || (r = look_at_file(resolver, "base", "base_image", look, err)) < 0 ||
+	    (r = look_at_file(resolver, "kernel", "boot.kernel", look, err)) < 0 ||
+	    (r = look_at_file(resolver, "initrd", "boot.initrd", look, err)) < 0)
+		return r;
+	cb_vec_each (const struct cb_entry, entry, &change->wanted) {
+		const char *disk = cb_field_element(resolver->arena, "disks", entry->path);
+
+		if (disk && strstr(entry->path, "].name") && makes_device(change, entry->path) &&
+		    (r = look_at_disk(resolver, disk, look, err)) < 0)
+			return r;
+	}
+	return 0;
+}
+
+int cb_resolve(struct cb_session *session, struct cb_arena *arena, const struct cb_request *request,
+	       const struct cb_changes *changes, const struct cb_domains *domains,
+	       struct cb_images *images, struct cb_plan_pools *pools, struct cb_problems *problems,
+	       struct cb_error *err)
+{
+	const struct look look = {images, pools};
+
 	cb_vec_each (const struct cb_change, change, changes) {
-		const char *pool = cb_spec_string(&change->applied, "pool");
-		bool active = false;
+		struct resolver resolver = {.session = session,
+					    .arena = arena,
+					    .desired = request->desired,
+					    .domains = domains,
+					    .change = change,
+					    .problems = problems};
 		int r;
 
-		if (change->refusal || change->action == CB_ACTION_NOOP)
+		if (change->refusal || change->action == CB_ACTION_NOOP ||
+		    change->target != CB_TARGET_VM || change->restore)
 			continue;
-		if (change->action == CB_ACTION_DELETE) {
-			r = check_delete(session, arena, change, pools, problems, err);
-			if (r < 0)
-				return r;
-			continue;
-		}
-		if (!pool)
-			pool = "default";
-		if ((r = resolve_pool(session, arena, pool, pools, &active, err)) < 0)
+		r = change->action == CB_ACTION_DELETE
+			    ? check_delete(session, arena, change, pools, problems, err)
+			    : look_at_change(&resolver, &look, err);
+		if (r < 0)
 			return r;
-		for (size_t i = 0; i < CB_COUNT(roles); i++) {
-			const struct cb_entry *entry =
-				cb_spec_find(&change->applied, roles[i].path);
-			struct resolver resolver = {
-				.session = session,
-				.arena = arena,
-				.domains = domains,
-				.change = change,
-				.role = roles[i].role,
-				.pool = pool,
-				.pool_active = active,
-				.problems = problems,
-			};
-
-			if (!entry || entry->value.kind != CB_STRING ||
-			    !needed(change, roles[i].path))
-				continue;
-			resolver.ref = entry->value.string;
-			resolver.origin = entry->origin;
-			if ((r = resolve_image(&resolver, images, err)) < 0)
-				return r;
-		}
 	}
 	return 0;
 }

@@ -1,5 +1,6 @@
 #include "reconciler/reconcile/session.h"
 
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,6 +20,9 @@ int cb_session_open(const struct cb_session_config *config, struct cb_session **
 	if (!session)
 		cb_oom();
 	session->config = *config;
+	session->barrier = (struct cb_barrier)CB_BARRIER_INIT;
+	/* Workers make JSON objects at the same time; the seed of their hashes is made once. */
+	json_object_seed(0);
 	if (!session->config.random)
 		session->config.random = cb_random_bytes;
 	if (!session->config.now)
@@ -52,7 +56,7 @@ static const char *controller_path(struct cb_session *session)
 }
 
 /* The id that stands in the state directory; CB_E_NOT_FOUND before there is one. */
-static int read_controller(struct cb_session *session, const char **out, struct cb_error *err)
+static int read_controller(struct cb_session *session, struct cb_error *err)
 {
 	const char *path = controller_path(session);
 	cb_auto_str struct cb_str text = {0};
@@ -64,7 +68,7 @@ static int read_controller(struct cb_session *session, const char **out, struct 
 		(void)cb_error_set(err, CB_E_IO, "'%s' does not hold an id", path);
 		return cb_error_hint(err, "remove it: a new one is made, and the vms stay managed");
 	}
-	*out = cb_arena_strdup(&session->arena, text.text);
+	memcpy(session->controller, text.text, CB_UUID_SIZE);
 	return 0;
 }
 
@@ -73,8 +77,7 @@ static int read_controller(struct cb_session *session, const char **out, struct 
 static int think_of_controller(struct cb_session *session, struct cb_error *err)
 {
 	unsigned char random[16];
-	char *uuid;
-	int r = read_controller(session, &session->controller, err);
+	int r = read_controller(session, err);
 
 	if (r < 0 && r != -CB_E_NOT_FOUND) {
 		(void)cb_error_wrap(err, "the state directory cannot be used");
@@ -83,30 +86,22 @@ static int think_of_controller(struct cb_session *session, struct cb_error *err)
 	if (r == 0)
 		return 0;
 	cb_error_release(err);
-	uuid = cb_arena_alloc(&session->arena, CB_UUID_SIZE);
 	session->config.random(random, sizeof(random));
-	cb_uuid_format(random, uuid);
-	session->controller = uuid;
+	cb_uuid_format(random, session->controller);
 	session->controller_is_new = true;
 	return 0;
 }
 
-/* Under a lock: two first runs must agree. */
+/* Under a lock: of two first runs, the second takes the id of the first. */
 static int write_controller(struct cb_session *session, struct cb_error *err)
 {
 	cb_auto_lock struct cb_lock lock = {-1};
-	const char *other;
 	int r = cb_lock_take(session->config.state_dir, "controller", CB_LOCK_EXCLUSIVE, 10000,
 			     "first use", &lock, err);
 
 	if (r < 0)
 		return r;
-	r = read_controller(session, &other, err);
-	if (r == 0) {
-		(void)cb_error_set(err, CB_E_CONFLICT,
-				   "another run has begun to use the state directory");
-		return cb_error_hint(err, "run the command again");
-	}
+	r = read_controller(session, err);
 	if (r != -CB_E_NOT_FOUND)
 		return r;
 	cb_error_release(err);
@@ -146,6 +141,32 @@ static const struct cb_vm *find_vm(const struct cb_desired *desired, const char 
 	return NULL;
 }
 
+/* The name of one tombstone, or of the one VM that was called so. */
+static int check_trash(const struct cb_domains *domains, const char *name, struct cb_error *err)
+{
+	const char *one = NULL, *other = NULL;
+
+	cb_vec_each (const struct cb_domain, domain, domains) {
+		if (domain->ownership != CB_OURS || !cb_stamp_is_trash(domain->stamp))
+			continue;
+		if (strcmp(domain->name, name) == 0)
+			return 0;
+		if (strcmp(cb_spec_string(&domain->stamp->applied, CB_TRASH_WAS), name) != 0)
+			continue;
+		other = one;
+		one = domain->name;
+	}
+	if (!one)
+		(void)cb_error_set(err, CB_E_USAGE, "there is no vm '%s' in the trash", name);
+	else if (other)
+		(void)cb_error_set(err, CB_E_USAGE, "the trash has several that were called '%s'",
+				   name);
+	else
+		return 0;
+	return cb_error_hint(err, one ? "name one as it is called now: `clonebox trash list`"
+				      : "`clonebox trash list` lists them");
+}
+
 /* Every name that was asked for must be known: a typo must not be a success. */
 static int check_names(const struct cb_request *request, const struct cb_domains *domains,
 		       struct cb_error *err)
@@ -154,6 +175,11 @@ static int check_names(const struct cb_request *request, const struct cb_domains
 		const char *name = request->names[i];
 		const struct cb_domain *domain = cb_diff_match(domains, name);
 
+		if (request->trash != CB_TRASH_NONE) {
+			if (check_trash(domains, name, err) < 0)
+				return -(int)err->code;
+			continue;
+		}
 		if (find_vm(request->desired, name) || (request->destroy && domain))
 			continue;
 		if (request->destroy) {
@@ -177,35 +203,64 @@ static bool named_before(const struct cb_request *request, size_t index)
 	return false;
 }
 
-int cb_session_compare(struct cb_session *session, const struct cb_request *request,
-		       struct cb_arena *arena, struct cb_observed *observed,
-		       struct cb_changes *changes, struct cb_error *err)
+/* Networks and pools of the manifests. */
+static int compare_declared(struct cb_session *session, const struct cb_request *request,
+			    struct cb_arena *arena, const struct cb_observed *observed,
+			    struct cb_changes *changes, struct cb_error *err)
 {
 	const struct cb_desired *desired = request->desired;
-	struct cb_diff_context context = {.take_over = request->take_over,
-					  .restart = (request->flags & CB_PLAN_RESTART) != 0};
-	int r = cb_observe(session->driver, arena, desired->owner, observed, err);
 
-	if (r < 0 || (r = check_names(request, &observed->domains, err)) < 0)
-		return r;
-	context.kvm = observed->host.kvm;
-	context.default_network = observed->default_network;
+	cb_vec_each (const struct cb_declared, declared, &desired->pools) {
+		struct cb_pool *pool = cb_arena_new(arena, struct cb_pool);
+		struct cb_change change;
+		int r;
+
+		/* A pool stays when VMs go: what was retained is in it. */
+		if (request->destroy)
+			continue;
+		r = session->driver->ops->pool(session->driver, arena, declared->name, pool, err);
+		if (r < 0 && r != -CB_E_NOT_FOUND)
+			return cb_error_wrap(err, "cannot look at pool '%s'", declared->name);
+		cb_error_release(err);
+		cb_diff_pool(arena, declared, r == 0 ? pool : NULL, &change);
+		cb_vec_push(arena, changes, change);
+	}
+	cb_vec_each (const struct cb_declared, declared, &desired->networks) {
+		struct cb_change change;
+
+		if (request->destroy)
+			continue;
+		cb_diff_network(arena, declared, desired->owner, &observed->networks, &change);
+		cb_vec_push(arena, changes, change);
+	}
+	return 0;
+}
+
+static void compare_vms(const struct cb_request *request, struct cb_arena *arena,
+			const struct cb_observed *observed, struct cb_changes *changes)
+{
+	const struct cb_diff_context context = {
+		.take_over = request->take_over,
+		.restart = (request->flags & CB_PLAN_RESTART) != 0,
+		.recreate = (request->flags & CB_PLAN_RECREATE) != 0,
+		.kvm = observed->host.kvm,
+		.default_network = observed->default_network,
+	};
+	struct cb_change change;
+
 	if (request->destroy && request->n_names) {
 		for (size_t i = 0; i < request->n_names; i++) {
 			const char *name = request->names[i];
-			struct cb_change change;
 
 			if (named_before(request, i))
 				continue;
-			cb_diff_absent(arena, name, find_vm(desired, name), &observed->domains,
-				       &context, &change);
+			cb_diff_absent(arena, name, find_vm(request->desired, name),
+				       &observed->domains, &context, &change);
 			cb_vec_push(arena, changes, change);
 		}
-		return 0;
+		return;
 	}
-	cb_vec_each (const struct cb_vm, vm, &desired->vms) {
-		struct cb_change change;
-
+	cb_vec_each (const struct cb_vm, vm, &request->desired->vms) {
 		if (!selected(request, vm->name))
 			continue;
 		if (request->destroy)
@@ -214,7 +269,138 @@ int cb_session_compare(struct cb_session *session, const struct cb_request *requ
 			cb_diff_vm(arena, vm, &observed->domains, &context, &change);
 		cb_vec_push(arena, changes, change);
 	}
+}
+
+/* Whether one of the manifests that were read had made it. */
+static bool made_here(const struct cb_desired *desired, const struct cb_domain *domain)
+{
+	cb_vec_each (const char *const, source, &desired->sources) {
+		if (strcmp(*source, domain->stamp->source) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What the manifests made and do not speak of any more. One that is protected stays, and that is
+ * said; what another manifest of the same owner made is none of theirs. */
+static void compare_orphans(const struct cb_request *request, struct cb_arena *arena,
+			    const struct cb_observed *observed, struct cb_changes *changes)
+{
+	const struct cb_diff_context context = {.take_over = request->take_over};
+
+	cb_vec_each (const struct cb_domain, domain, &observed->domains) {
+		struct cb_change change;
+
+		if (domain->ownership != CB_OURS || cb_stamp_is_trash(domain->stamp) ||
+		    find_vm(request->desired, domain->stamp->name) ||
+		    !(request->take_over || made_here(request->desired, domain)))
+			continue;
+		cb_diff_absent(arena, domain->stamp->name, NULL, &observed->domains, &context,
+			       &change);
+		if (change.decision == CB_CASE_PROTECTED)
+			change.refusal = NULL;
+		cb_vec_push(arena, changes, change);
+	}
+}
+
+static bool is_due(const struct cb_session *session, const struct cb_domain *domain)
+{
+	const char *until = cb_spec_string(&domain->stamp->applied, CB_TRASH_UNTIL);
+	char now[CB_TIME_SIZE];
+
+	cb_clock_format(session->config.now(), now);
+	return until && strcmp(until, now) <= 0;
+}
+
+static bool is_asked_for(const struct cb_request *request, const struct cb_domain *domain)
+{
+	const char *was = cb_spec_string(&domain->stamp->applied, CB_TRASH_WAS);
+
+	for (size_t i = 0; i < request->n_names; i++) {
+		if (strcmp(request->names[i], domain->name) == 0 ||
+		    strcmp(request->names[i], was) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What an apply removes from the trash because its time is over, or what was asked for by name. */
+static void compare_trash(const struct cb_session *session, const struct cb_request *request,
+			  struct cb_arena *arena, const struct cb_domains *domains,
+			  struct cb_changes *changes)
+{
+	cb_vec_each (const struct cb_domain, domain, domains) {
+		struct cb_change change;
+
+		if (domain->ownership != CB_OURS || !cb_stamp_is_trash(domain->stamp))
+			continue;
+		if (request->trash == CB_TRASH_RESTORE && is_asked_for(request, domain))
+			cb_diff_restore(arena, domain, domains, &change);
+		else if (request->trash == CB_TRASH_PURGE && is_asked_for(request, domain))
+			cb_diff_purge(domain, false, &change);
+		else if (request->trash != CB_TRASH_RESTORE && request->n_names == 0 &&
+			 is_due(session, domain))
+			cb_diff_purge(domain, true, &change);
+		else
+			continue;
+		cb_vec_push(arena, changes, change);
+	}
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct cb_change *left = a, *right = b;
+
+	return strcmp(left->name, right->name);
+}
+
+int cb_session_compare(struct cb_session *session, const struct cb_request *request,
+		       struct cb_arena *arena, struct cb_observed *observed,
+		       struct cb_changes *changes, struct cb_error *err)
+{
+	struct cb_changes vms = {0};
+	int r = cb_observe(session->driver, arena, request->desired, observed, err);
+
+	if (r < 0 || (r = check_names(request, &observed->domains, err)) < 0)
+		return r;
+	if (request->trash != CB_TRASH_NONE) {
+		compare_trash(session, request, arena, &observed->domains, changes);
+		return 0;
+	}
+	if ((r = compare_declared(session, request, arena, observed, changes, err)) < 0)
+		return r;
+	compare_vms(request, arena, observed, &vms);
+	if (request->prune)
+		compare_orphans(request, arena, observed, &vms);
+	if (!request->destroy)
+		compare_trash(session, request, arena, &observed->domains, &vms);
+	if (vms.len > 0)
+		qsort(vms.items, vms.len, sizeof(*vms.items), by_name);
+	/* All VMs go: so do the networks that were made for them. */
+	cb_vec_each (const struct cb_declared, declared, &request->desired->networks) {
+		struct cb_change change;
+
+		if (!request->destroy || request->n_names)
+			continue;
+		cb_diff_network_absent(arena, declared, request->desired->owner,
+				       &observed->networks, &observed->domains, &vms, &change);
+		cb_vec_push(arena, changes, change);
+	}
+	cb_vec_each (const struct cb_change, vm, &vms)
+		cb_vec_push(arena, changes, *vm);
 	return 0;
+}
+
+int cb_session_addresses(struct cb_session *session, struct cb_arena *arena, const char *uuid,
+			 struct cb_addresses *out, struct cb_error *err)
+{
+	return session->driver->ops->domain_addresses(session->driver, arena, uuid, out, err);
+}
+
+int cb_session_pool(struct cb_session *session, struct cb_arena *arena, const char *name,
+		    struct cb_pool *out, struct cb_error *err)
+{
+	return session->driver->ops->pool(session->driver, arena, name, out, err);
 }
 
 /* "20260131T125002Z-1a2b3c4d": sorts by time; the hex names the transaction's volumes. */
@@ -268,6 +454,18 @@ static int note_unfinished(struct cb_session *session, struct cb_arena *arena,
 	return 0;
 }
 
+static const char *trash_until(const struct cb_session *session, const struct cb_request *request,
+			       struct cb_arena *arena)
+{
+	enum { WEEK = 7 * 24 * 3600 };
+
+	int64_t ttl = request->trash_ttl ? (int64_t)request->trash_ttl : WEEK;
+	char text[CB_TIME_SIZE];
+
+	cb_clock_format(session->config.now() + ttl, text);
+	return cb_arena_strdup(arena, text);
+}
+
 int cb_session_plan(struct cb_session *session, const struct cb_request *request,
 		    struct cb_arena *arena, struct cb_planned *out, struct cb_error *err)
 {
@@ -280,8 +478,8 @@ int cb_session_plan(struct cb_session *session, const struct cb_request *request
 	r = cb_session_compare(session, request, arena, &out->observed, &out->changes, err);
 	if (r < 0)
 		return r;
-	r = cb_resolve(session, arena, &out->changes, &out->observed.domains, &images, &pools,
-		       &out->plan.problems, err);
+	r = cb_resolve(session, arena, request, &out->changes, &out->observed.domains, &images,
+		       &pools, &out->plan.problems, err);
 	if (r < 0)
 		return r;
 	ids = cb_arena_alloc(arena, (out->changes.len + 1) * sizeof(*ids));
@@ -296,6 +494,8 @@ int cb_session_plan(struct cb_session *session, const struct cb_request *request
 	cb_plan_compute(arena,
 			&(struct cb_plan_input){
 				.changes = &out->changes,
+				.desired = request->desired,
+				.networks = &out->observed.networks,
 				.host = &out->observed.host,
 				.domains = &out->observed.domains,
 				.images = &images,
@@ -304,6 +504,7 @@ int cb_session_plan(struct cb_session *session, const struct cb_request *request
 				.owner = request->desired->owner,
 				.controller = session->controller,
 				.flags = request->flags,
+				.trash_until = trash_until(session, request, arena),
 				.shutdown_timeout = request->shutdown_timeout,
 			},
 			&out->plan);
@@ -317,6 +518,16 @@ static int reopen(void *ctx, struct cb_driver **out, struct cb_error *err)
 	return session->config.open(session->config.uri, out, err);
 }
 
+/* libvirt syncs neither its directories nor what is uploaded; on our own kernel we can. */
+static int barrier(void *ctx, struct cb_error *err)
+{
+	struct cb_session *session = ctx;
+
+	(void)err;
+	cb_barrier_sync(&session->barrier);
+	return 0;
+}
+
 struct cb_apply_context cb_session_context(struct cb_session *session)
 {
 	return (struct cb_apply_context){
@@ -325,7 +536,10 @@ struct cb_apply_context cb_session_context(struct cb_session *session)
 		.reopen_ctx = session,
 		.reopen_timeout_ms = session->config.reopen_timeout_ms,
 		.settle_ms = session->config.settle_ms,
-		.local = session->host.local,
+		.seed = session->planned ? cb_session_seed : NULL,
+		.seed_ctx = session,
+		.barrier = session->host.local ? barrier : NULL,
+		.barrier_ctx = session,
 		.state_dir = session->config.state_dir,
 		.progress = session->config.progress,
 		.event = session->config.event,
@@ -349,9 +563,10 @@ static bool has_name(const struct cb_locks *locks, const char *name)
 	return false;
 }
 
-static const char *vm_lock(struct cb_arena *arena, const char *uri, const char *name)
+const char *cb_locks_name(struct cb_arena *arena, enum cb_target target, const char *uri,
+			  const char *name)
 {
-	return cb_arena_printf(arena, "vm '%s' of %s", name, uri);
+	return cb_arena_printf(arena, "%s '%s' of %s", cb_target_name(target), name, uri);
 }
 
 bool cb_locks_cover(const struct cb_locks *locks, const struct cb_transaction *transaction)
@@ -362,14 +577,16 @@ bool cb_locks_cover(const struct cb_locks *locks, const struct cb_transaction *t
 		if (!has_name(locks, *lock))
 			return false;
 	}
-	return has_name(locks, vm_lock(&arena, transaction->uri, transaction->name));
+	return has_name(locks, cb_locks_name(&arena, transaction->target, transaction->uri,
+					     transaction->name));
 }
 
 void cb_locks_add(struct cb_arena *arena, struct cb_locks *locks,
 		  const struct cb_transaction *transaction)
 {
 	cb_vec_push(arena, &locks->names, cb_arena_printf(arena, "host '%s'", transaction->uri));
-	cb_vec_push(arena, &locks->names, vm_lock(arena, transaction->uri, transaction->name));
+	cb_vec_push(arena, &locks->names,
+		    cb_locks_name(arena, transaction->target, transaction->uri, transaction->name));
 	cb_vec_each (const char *const, lock, &transaction->locks)
 		cb_vec_push(arena, &locks->names, *lock);
 }

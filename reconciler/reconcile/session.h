@@ -22,6 +22,7 @@ struct cb_session_config {
 	const char *state_dir;
 	const char *version; /* of the program, for the journal */
 	unsigned lock_timeout_ms;
+	unsigned parallel;          /* transactions at a time; 0 is 1 */
 	unsigned reopen_timeout_ms; /* how long a vanished libvirt is waited for */
 	unsigned settle_ms;         /* see cb_apply_context */
 	struct cb_progress progress;
@@ -43,13 +44,21 @@ CB_CHECKED int cb_session_open(const struct cb_session_config *config, struct cb
 /* NULL is fine. */
 void cb_session_close(struct cb_session *session);
 
+/* What is asked for of the trash, instead of all else. */
+enum cb_trash { CB_TRASH_NONE, CB_TRASH_RESTORE, CB_TRASH_PURGE };
+
 /* What is asked for. */
 struct cb_request {
 	const struct cb_desired *desired; /* owner, and the VMs of the manifests */
 	const char *const *names;         /* only these VMs; none: all of `desired` */
 	size_t n_names;
 	bool destroy; /* they shall go away; names need not be in a manifest then */
+	enum cb_trash
+		trash;      /* of these names, as they are or as they were; none: all that is due */
+	unsigned trash_ttl; /* seconds that what goes to the trash now is kept; 0: a week */
+	bool prune; /* what these manifests had made and do not speak of any more goes too */
 	bool take_over;
+	bool fail_fast;            /* nothing more is begun once one has failed */
 	bool replan;               /* a plan that the host overtook may be replaced by one alike */
 	unsigned flags;            /* enum cb_plan_flags */
 	unsigned shutdown_timeout; /* seconds */
@@ -70,6 +79,7 @@ CB_CHECKED int cb_session_plan(struct cb_session *session, const struct cb_reque
 /* How one transaction ended. */
 struct cb_result {
 	const char *id, *name;
+	enum cb_target target;
 	enum cb_outcome outcome;
 	enum cb_code code; /* 0 when committed and verified */
 	const char *message, *hint;
@@ -91,6 +101,7 @@ CB_CHECKED int cb_session_apply(struct cb_session *session, const struct cb_requ
 /* An unfinished transaction as `recover --list` shows it. */
 struct cb_unfinished {
 	const char *id, *uri, *name, *action, *begun;
+	enum cb_target target;
 	bool here;          /* of the host that is open */
 	const char *holder; /* NULL, or: a run that is alive has it; who */
 	unsigned done, steps;
@@ -113,6 +124,29 @@ CB_CHECKED int cb_session_unfinished(const struct cb_session *session, const cha
 CB_CHECKED int cb_session_settle(struct cb_session *session, const char *id,
 				 enum cb_recovery recovery, struct cb_arena *arena,
 				 struct cb_results *results, struct cb_error *err);
+
+/* The addresses of a running guest, as its agent or libvirt's networks know them. */
+CB_CHECKED int cb_session_addresses(struct cb_session *session, struct cb_arena *arena,
+				    const char *uuid, struct cb_addresses *out,
+				    struct cb_error *err);
+
+/* When a guest counts as up. */
+enum cb_up { CB_WAIT_AGENT, CB_WAIT_ADDRESS, CB_WAIT_PORT };
+
+struct cb_wait {
+	enum cb_up what;
+
+	unsigned port;     /* TCP, at any of its addresses */
+	uint64_t until_ms; /* as of cb_clock_ms */
+};
+
+/* Waits for it. CB_E_TIMEOUT when it does not come. */
+CB_CHECKED int cb_session_wait(struct cb_session *session, const char *name, const char *uuid,
+			       const struct cb_wait *wait, struct cb_error *err);
+
+/* One pool of the host; CB_E_NOT_FOUND. */
+CB_CHECKED int cb_session_pool(struct cb_session *session, struct cb_arena *arena, const char *name,
+			       struct cb_pool *out, struct cb_error *err);
 
 /* For status: the host and how each VM of the request differs. */
 CB_CHECKED int cb_session_compare(struct cb_session *session, const struct cb_request *request,

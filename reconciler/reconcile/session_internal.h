@@ -2,6 +2,7 @@
 #ifndef CB_RECONCILE_SESSION_INTERNAL_H
 #define CB_RECONCILE_SESSION_INTERNAL_H
 
+#include "reconciler/base/barrier.h"
 #include "reconciler/journal/lock.h"
 #include "reconciler/reconcile/session.h"
 
@@ -11,8 +12,14 @@ struct cb_session {
 	struct cb_host host;
 	struct cb_arena arena;   /* host, and what has been read of image files */
 	struct cb_images images; /* inspected so far: a file is read once */
-	const char *controller;  /* this installation */
-	bool controller_is_new;  /* not yet written */
+	/* This installation, and whether its id is not yet written. Plans refer to it, and another
+	 * first run may be faster: then it becomes that one's. */
+	char controller[CB_UUID_SIZE];
+	bool controller_is_new;
+	struct cb_barrier barrier;
+	/* What is being applied: seeds are made from it. */
+	const struct cb_request *request;
+	const struct cb_planned *planned;
 };
 
 /* Writes the id of this installation at its first use. */
@@ -21,9 +28,29 @@ CB_CHECKED int cb_session_controller(struct cb_session *session, struct cb_error
 /* Finds every image and pool that the changes need. What is wrong with one becomes a problem; only
  * a host that does not answer is an error. */
 CB_CHECKED int cb_resolve(struct cb_session *session, struct cb_arena *arena,
-			  const struct cb_changes *changes, const struct cb_domains *domains,
-			  struct cb_images *images, struct cb_plan_pools *pools,
-			  struct cb_problems *problems, struct cb_error *err);
+			  const struct cb_request *request, const struct cb_changes *changes,
+			  const struct cb_domains *domains, struct cb_images *images,
+			  struct cb_plan_pools *pools, struct cb_problems *problems,
+			  struct cb_error *err);
+
+/* run.c: runs all transactions of the plan; results in the plan's order. */
+void cb_session_run(struct cb_session *session, const struct cb_request *request,
+		    const struct cb_planned *planned, struct cb_arena *arena,
+		    struct cb_results *results);
+
+/* What stands in the first record of a journal. Owned by the caller. */
+json_t *cb_session_begin_record(struct cb_session *session, const struct cb_request *request,
+				const struct cb_planned *planned);
+
+/* Whether what a committed transaction changed reads back as wanted. */
+CB_CHECKED int cb_session_verify(struct cb_session *session, struct cb_apply_context *context,
+				 const struct cb_request *request,
+				 const struct cb_transaction *transaction, struct cb_error *err);
+
+/* seed.c: makes the image for a step seed.create, from what is being applied. */
+CB_CHECKED int cb_session_seed(void *session, const struct cb_transaction *transaction,
+			       const struct cb_step *step, struct cb_str *out,
+			       struct cb_error *err);
 
 /* Fills the engine's context from the session's. */
 struct cb_apply_context cb_session_context(struct cb_session *session);
@@ -34,6 +61,10 @@ struct cb_locks {
 	CB_VEC(const char *) names;
 	CB_VEC(struct cb_lock) held;
 };
+
+/* "vm 'web' of qemu:///system" */
+const char *cb_locks_name(struct cb_arena *arena, enum cb_target target, const char *uri,
+			  const char *name);
 
 /* Adds what this transaction needs; nothing is taken yet. */
 void cb_locks_add(struct cb_arena *arena, struct cb_locks *locks,

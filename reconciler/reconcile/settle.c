@@ -52,10 +52,12 @@ int cb_session_unfinished(const struct cb_session *session, const char *state_di
 		json_decref(records);
 		item.here = session && strcmp(item.uri, session->host.uri) == 0;
 		count_steps(journal, &item);
+		if (cb_target_parse(text_of(arena, plan, "kind"), &item.target) < 0)
+			item.target = CB_TARGET_VM;
 		cb_journal_free(journal);
 		r = cb_lock_holder(state_dir,
-				   cb_arena_printf(arena, "vm '%s' of %s", item.name, item.uri),
-				   arena, &item.holder, err);
+				   cb_locks_name(arena, item.target, item.uri, item.name), arena,
+				   &item.holder, err);
 		if (r < 0)
 			return r;
 		cb_vec_push(arena, out, item);
@@ -110,6 +112,7 @@ static int settle_one(struct cb_session *session, const char *id, enum cb_recove
 		}
 	}
 	*mine = true;
+	result->target = transaction.target;
 	result->name = transaction.name ? transaction.name : "";
 	/* Read under the lock: its owner may have gone on until it let go. */
 	cb_journal_free(journal);

@@ -31,9 +31,11 @@ static void counted(void *out, size_t len)
 		bytes[i] = (unsigned char)(counter >> (i % 2 ? 0 : 8) ^ i << 4);
 }
 
+int64_t fixture_later;
+
 static int64_t fixed_now(void)
 {
-	return 1769863802; /* 2026-01-31T12:50:02Z */
+	return 1769863802 + fixture_later; /* 2026-01-31T12:50:02Z */
 }
 
 /* The fixture of the session that is open: cb_session_config.open has no context. */
@@ -96,7 +98,11 @@ void fixture_release(struct fixture *fixture)
 
 void fixture_load(struct fixture *fixture, const char *text, const char *directory)
 {
+	static const char *const variables[] = {
+		"RAM=256",    "TEXT=hidden one", "OTHER_TEXT=hidden two", "PASSWORD=hidden three",
+		"ACCEL=auto", "PROTECT=true",    "POOL=default",          NULL};
 	struct cb_manifest_text manifest = {.name = "manifest.yaml",
+					    .variables = variables,
 					    .directory = directory,
 					    .source = "file:/golden",
 					    .bytes = text,
@@ -120,6 +126,9 @@ int fixture_open(struct fixture *fixture, struct cb_session **out, struct cb_err
 						 .state_dir = fixture->state_dir,
 						 .version = "test",
 						 .settle_ms = 1,
+						 .parallel = fixture->parallel,
+						 .event = fixture->event,
+						 .event_ctx = fixture->event_ctx,
 						 .open = open_host,
 						 .random = counted,
 						 .now = fixed_now};
@@ -233,6 +242,8 @@ static void drop_volatile(json_t *state)
 		json_object_set(sorted, json_string_value(json_object_get(domain, "name")), domain);
 	}
 	json_object_set_new(state, "domains", sorted);
+	/* The fake writes it out in full when it changes another one. */
+	json_object_del(json_object_get(state, "networks"), "default");
 }
 
 char *fixture_state(const struct fixture *fixture)

@@ -26,13 +26,20 @@ struct fixture {
 	enum cb_fault fault;
 	unsigned at;
 	bool sticky;
+	unsigned parallel; /* as of the session */
+	void (*event)(void *ctx, enum cb_event event, const struct cb_transaction *transaction,
+		      const struct cb_step *step, const char *text);
+	void *event_ctx;
 	unsigned calls; /* changing calls that the last run made over the first connection */
 };
+
+/* Seconds that have passed since the fixed moment at which all sessions take place. */
+extern int64_t fixture_later;
 
 void fixture_init(struct fixture *fixture, const char *host_json);
 void fixture_release(struct fixture *fixture);
 
-/* Parses the manifest; problems end the test. */
+/* Parses the manifest; problems end the test. fixture.c has the variables that there are. */
 void fixture_load(struct fixture *fixture, const char *text, const char *directory);
 
 /* Opens a session on the fake host, with the fault that is set. Close it with cb_session_close. */

@@ -1,0 +1,102 @@
+/* What a guest is told, gathered from what is wanted of its VM. */
+#include <string.h>
+
+#include "reconciler/guest/guest.h"
+#include "reconciler/model/field.h"
+#include "reconciler/model/owned.h"
+#include "reconciler/reconcile/session_internal.h"
+
+/* The texts of a list; one text is a list of one. */
+#define GATHER(arena, spec, path, out)                                                             \
+	do {                                                                                       \
+		const char *text_ = cb_spec_string(spec, path);                                    \
+		json_auto_t *list_ = text_ ? json_loads(text_, 0, NULL) : NULL;                    \
+		json_t *item_;                                                                     \
+		size_t i_;                                                                         \
+                                                                                                   \
+		json_array_foreach(list_, i_, item_)                                               \
+			cb_vec_push(arena, out, cb_arena_strdup(arena, json_string_value(item_))); \
+	} while (0)
+
+static enum cb_guest_auth auth_of(const struct cb_spec *wanted)
+{
+	const char *method = cb_spec_string(wanted, "auth_method");
+
+	if (method && strcmp(method, "password") == 0)
+		return CB_GUEST_PASSWORD;
+	if (method && strcmp(method, "one_time_password") == 0)
+		return CB_GUEST_ONE_TIME_PASSWORD;
+	return CB_GUEST_SSH_KEY;
+}
+
+/* The MAC that a NIC will have: the one that the definition sets, or has. */
+static const char *mac_of(const struct cb_transaction *transaction, const struct cb_change *change,
+			  const char *path)
+{
+	cb_vec_each (const struct cb_step, step, &transaction->steps) {
+		const char *mac = cb_spec_string(&step->set, path);
+
+		if (mac)
+			return mac;
+	}
+	return change->domain ? cb_spec_string(&change->domain->document, path) : NULL;
+}
+
+static void add_nics(struct cb_arena *arena, const struct cb_transaction *transaction,
+		     const struct cb_change *change, struct cb_guest *guest)
+{
+	cb_vec_each (const struct cb_entry, entry, &change->wanted) {
+		const char *name = cb_field_element(arena, "nics", entry->path);
+		struct cb_guest_nic nic = {.name = name};
+
+		if (!name || !strstr(entry->path, "].name"))
+			continue;
+		nic.mac = mac_of(transaction, change, cb_arena_printf(arena, "nics[%s].mac", name));
+		if (nic.mac)
+			cb_vec_push(arena, &guest->nics, nic);
+	}
+}
+
+int cb_session_seed(void *ctx, const struct cb_transaction *transaction, const struct cb_step *step,
+		    struct cb_str *out, struct cb_error *err)
+{
+	const struct cb_session *session = ctx;
+	cb_auto_arena struct cb_arena arena = {0};
+	const struct cb_change *change = NULL;
+	struct cb_guest_files files = {0};
+	struct cb_guest guest;
+	const struct cb_spec *wanted;
+	int r;
+
+	cb_vec_each (const struct cb_change, candidate, &session->planned->changes) {
+		if (candidate->target == CB_TARGET_VM &&
+		    strcmp(candidate->name, transaction->name) == 0)
+			change = candidate;
+	}
+	CB_ASSERT(change);
+	wanted = &change->wanted;
+	guest = (struct cb_guest){
+		.name = transaction->name,
+		.uuid = transaction->uuid,
+		.generation = (unsigned)cb_spec_int(&step->args, "generation", 1),
+		.hostname = cb_spec_string(wanted, "hostname"),
+		.timezone = cb_spec_string(wanted, "timezone"),
+		.username = cb_spec_string(wanted, "username"),
+		.auth = auth_of(wanted),
+		.password = cb_spec_string(wanted, "password"),
+		.cloud_init = cb_spec_string(wanted, "cloud_init"),
+	};
+	if (cb_spec_string(wanted, "ssh_public_key"))
+		cb_vec_push(&arena, &guest.ssh_keys, cb_spec_string(wanted, "ssh_public_key"));
+	GATHER(&arena, wanted, "ssh_keys", &guest.ssh_keys);
+	GATHER(&arena, wanted, "packages", &guest.packages);
+	GATHER(&arena, wanted, "snap_packages", &guest.snap_packages);
+	GATHER(&arena, wanted, "services", &guest.services);
+	GATHER(&arena, wanted, "post_commands", &guest.post_commands);
+	add_nics(&arena, transaction, change, &guest);
+	r = cb_guest_render(&guest, &files, err);
+	if (r == 0)
+		r = cb_guest_seed(&files, out, err);
+	cb_guest_files_wipe(&files);
+	return r;
+}
