@@ -1,55 +1,74 @@
-/* plan, apply, destroy: three doors to one pipeline. */
+/* plan, apply, destroy: three doors to one pipeline, on one host or several. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd/clonebox/ui.h"
+#include "cmd/clonebox/lanes.h"
+#include "cmd/clonebox/saved.h"
+#include "reconciler/base/clock.h"
 #include "reconciler/policy/guard.h"
 
 /* One run of a command. */
 struct work {
 	const struct cb_cli *cli;
+	bool destroy;
+	enum cb_trash trash;
 	struct cb_arena arena;
 	struct cb_desired desired;
-	struct cb_session *session;
-	struct cb_request request;
-	struct cb_planned planned;
+	struct cb_lanes lanes;
+	bool rolled_back; /* a crashed run's transaction, before anything else */
 };
 
 static void release(struct work *work)
 {
-	cb_session_close(work->session);
+	cb_lanes_release(&work->lanes);
 	cb_arena_release(&work->arena);
 }
 
-static struct cb_request request_of(struct work *work, bool destroy)
+static struct cb_request request_of(const struct work *work, struct cb_lane *lane)
 {
 	const struct cb_cli *cli = work->cli;
 
 	return (struct cb_request){
-		.desired = &work->desired,
-		.names = cli->words,
-		.n_names = cli->n_words,
-		.destroy = destroy,
+		.desired = &lane->desired,
+		.names = lane->names,
+		.n_names = lane->n_names,
+		.destroy = work->destroy,
+		.trash = work->trash,
+		.trash_ttl = cli->trash_ttl,
+		.prune = cli->prune,
 		.take_over = cli->take_over,
-		.replan = cli->yes,
+		.fail_fast = cli->fail_fast,
+		.replan = cli->yes && !cli->plan,
 		.flags = (cli->allow_restart ? CB_PLAN_RESTART : 0u) |
+			 (cli->allow_recreate ? CB_PLAN_RECREATE : 0u) |
 			 (cli->allow_force_off ? CB_PLAN_FORCE_OFF : 0u),
 		.shutdown_timeout = cli->shutdown_timeout,
 	};
 }
 
+static size_t count_well(const struct cb_lanes *lanes)
+{
+	size_t n = 0;
+
+	cb_vec_each (const struct cb_lane, lane, lanes)
+		n += lane->code == 0;
+	return n;
+}
+
 /* Problems that stand in the way: an exit code, or 0. */
-static int verdict(const struct cb_plan *plan)
+static int verdict(const struct cb_lanes *lanes)
 {
 	int code = 0;
 
-	cb_vec_each (const struct cb_problem, problem, &plan->problems) {
-		if (problem->severity != CB_PROBLEM)
-			continue;
-		if (strcmp(problem->check, "vm.refused") == 0)
-			return CB_EXIT_REFUSED;
-		code = CB_EXIT_FAILED;
+	cb_vec_each (const struct cb_lane, lane, lanes) {
+		cb_vec_each (const struct cb_problem, problem, &lane->planned.plan.problems) {
+			if (problem->severity != CB_PROBLEM)
+				continue;
+			if (strstr(problem->check, ".refused"))
+				return CB_EXIT_REFUSED;
+			code = CB_EXIT_FAILED;
+		}
 	}
 	return code;
 }
@@ -58,10 +77,40 @@ static void show_problems(const struct work *work)
 {
 	cb_auto_str struct cb_str text = {0};
 
-	cb_render_problems(&text, &work->planned.plan.problems,
-			   cb_ui_colour(work->cli, STDERR_FILENO));
+	cb_vec_each (const struct cb_lane, lane, &work->lanes)
+		cb_render_problems(&text, &lane->planned.plan.problems,
+				   cb_ui_colour(work->cli, STDERR_FILENO));
 	cb_ui_progress_end();
 	fputs(cb_str_text(&text), stderr);
+}
+
+/* What was planned, of the lanes that are well. */
+static size_t planned(const struct work *work, const struct cb_planned **out,
+		      const struct cb_results **results)
+{
+	size_t n = 0;
+
+	cb_vec_each (const struct cb_lane, lane, &work->lanes) {
+		if (!lane->planned.plan.hash)
+			continue;
+		out[n] = &lane->planned;
+		if (results)
+			results[n] = &lane->results;
+		n++;
+	}
+	return n;
+}
+
+static int show_json(struct work *work, bool with_results)
+{
+	const struct cb_planned **all =
+		cb_arena_alloc(&work->arena, (work->lanes.len + 1) * sizeof(*all));
+	const struct cb_results **results =
+		cb_arena_alloc(&work->arena, (work->lanes.len + 1) * sizeof(*results));
+	size_t n = planned(work, all, results);
+
+	return cb_ui_print_json(with_results ? cb_render_results_json(all, results, n)
+					     : cb_render_plan_json(all, n));
 }
 
 /* Results go to stdout; on the way to an apply the plan is talk. */
@@ -69,95 +118,141 @@ static int show_plan(const struct work *work, FILE *to)
 {
 	cb_auto_str struct cb_str text = {0};
 
-	cb_render_plan(&text, &work->planned, cb_ui_colour(work->cli, fileno(to)));
+	cb_vec_each (const struct cb_lane, lane, &work->lanes) {
+		if (lane->code)
+			continue;
+		if (work->cli->markdown)
+			cb_render_plan_markdown(&text, &lane->planned);
+		else
+			cb_render_plan(&text, &lane->planned, cb_ui_colour(work->cli, fileno(to)));
+	}
 	if (to == stdout)
 		return cb_ui_print(cb_str_text(&text));
 	fputs(cb_str_text(&text), to);
 	return 0;
 }
 
-static bool has_changes(const struct cb_plan *plan)
+static bool has_changes(const struct work *work)
 {
-	return plan->transactions.len > 0;
-}
-
-static int plan_only(struct work *work)
-{
-	cb_auto_error struct cb_error err = {0};
-	int r = cb_session_plan(work->session, &work->request, &work->arena, &work->planned, &err);
-	int code;
-
-	if (r < 0)
-		return cb_ui_error(&err);
-	r = work->cli->json ? cb_ui_print_json(cb_render_plan_json(&work->planned))
-			    : show_plan(work, stdout);
-	show_problems(work);
-	if (r)
-		return r;
-	if ((code = verdict(&work->planned.plan)))
-		return code;
-	return work->cli->detailed_exitcode && has_changes(&work->planned.plan) ? CB_EXIT_CHANGES
-										: CB_EXIT_OK;
-}
-
-/* Whether this run is about the VM: then it must be settled before anything is planned. */
-static bool concerns(const struct work *work, const char *name)
-{
-	for (size_t i = 0; i < work->request.n_names; i++) {
-		if (strcmp(work->request.names[i], name) == 0)
+	cb_vec_each (const struct cb_lane, lane, &work->lanes) {
+		if (!lane->code && lane->planned.plan.transactions.len > 0)
 			return true;
-	}
-	cb_vec_each (const struct cb_vm, vm, &work->desired.vms) {
-		if (strcmp(vm->name, name) == 0)
-			return work->request.n_names == 0;
 	}
 	return false;
 }
 
-/* What crashed runs left comes first. Returns an exit code; 0 to go on. */
-static int settle(struct work *work, bool destroy, bool *rolled_back)
+static void plan_lane(const struct cb_cli *cli, struct cb_lane *lane)
 {
 	cb_auto_error struct cb_error err = {0};
-	struct cb_results results = {0};
-	/* An interrupted destroy is not finished by an apply that was not told to destroy. */
-	enum cb_recovery recovery =
-		destroy || work->cli->allow_destroy ? CB_RECOVER_AUTO : CB_RECOVER_SPARING;
 
-	*rolled_back = false;
-	if (cb_session_settle(work->session, NULL, recovery, &work->arena, &results, &err) < 0)
-		return cb_ui_error(&err);
-	cb_vec_each (const struct cb_result, result, &results) {
+	(void)cli;
+	if (cb_session_plan(lane->session, &lane->request, &lane->arena, &lane->planned, &err) < 0)
+		cb_lane_fail(lane, &err);
+}
+
+static void plan_all(struct work *work)
+{
+	cb_vec_each (struct cb_lane, lane, &work->lanes)
+		lane->request = request_of(work, lane);
+	cb_lanes_each(work->cli, &work->lanes, plan_lane);
+}
+
+static int plan_only(struct work *work)
+{
+	int r, unwell, code;
+
+	plan_all(work);
+	unwell = cb_lanes_report(&work->lanes);
+	if (count_well(&work->lanes) == 0)
+		return unwell;
+	r = work->cli->json ? show_json(work, false) : show_plan(work, stdout);
+	show_problems(work);
+	if (r || (r = unwell))
+		return r;
+	if ((code = verdict(&work->lanes)))
+		return code;
+	if (work->cli->out && (r = cb_saved_write(work->cli, &work->lanes)))
+		return r;
+	return work->cli->detailed_exitcode && has_changes(work) ? CB_EXIT_CHANGES : CB_EXIT_OK;
+}
+
+/* Whether this run is about the VM: then it must be settled before anything is planned. */
+static bool concerns(const struct cb_lane *lane, const struct cb_result *result)
+{
+	if (result->target != CB_TARGET_VM)
+		return true;
+	for (size_t i = 0; i < lane->n_names; i++) {
+		if (strcmp(lane->names[i], result->name) == 0)
+			return true;
+	}
+	cb_vec_each (const struct cb_vm, vm, &lane->desired.vms) {
+		if (strcmp(vm->name, result->name) == 0)
+			return lane->n_names == 0;
+	}
+	return false;
+}
+
+/* An interrupted destroy is not finished by an apply that was not told to destroy. */
+static void settle_lane(const struct cb_cli *cli, struct cb_lane *lane)
+{
+	cb_auto_error struct cb_error err = {0};
+	enum cb_recovery recovery =
+		lane->request.destroy || cli->allow_destroy ? CB_RECOVER_AUTO : CB_RECOVER_SPARING;
+
+	if (cb_session_settle(lane->session, NULL, recovery, &lane->arena, &lane->settled, &err) <
+	    0)
+		cb_lane_fail(lane, &err);
+}
+
+static void note_settled(struct work *work, struct cb_lane *lane)
+{
+	cb_vec_each (const struct cb_result, result, &lane->settled) {
 		bool fatal = result->code == CB_E_UNAVAILABLE || result->code == CB_E_INTERRUPTED ||
 			     result->code == CB_E_IO;
 
-		*rolled_back = *rolled_back || result->outcome == CB_OUTCOME_ROLLED_BACK;
+		work->rolled_back = work->rolled_back || result->outcome == CB_OUTCOME_ROLLED_BACK;
 		if (result->outcome != CB_OUTCOME_OPEN)
 			continue;
-		fatal = fatal || concerns(work, result->name);
-		fprintf(stderr, "%s: transaction %s of vm '%s' could not be settled: %s%s%s\n",
-			fatal ? "error" : "warning", result->id, result->name, result->message,
-			result->hint[0] ? "; " : "", result->hint);
-		if (fatal)
-			return cb_ui_open_code(result->code);
+		fatal = fatal || concerns(lane, result);
+		fprintf(stderr, "%s: transaction %s of %s '%s' could not be settled: %s%s%s\n",
+			fatal ? "error" : "warning", result->id, cb_target_name(result->target),
+			result->name, result->message, result->hint[0] ? "; " : "", result->hint);
+		if (fatal && !lane->code)
+			lane->code = cb_ui_open_code(result->code);
 	}
-	return 0;
+}
+
+/* What crashed runs left comes first. */
+static void settle_all(struct work *work)
+{
+	cb_vec_each (struct cb_lane, lane, &work->lanes)
+		lane->request = request_of(work, lane);
+	cb_lanes_each(work->cli, &work->lanes, settle_lane);
+	cb_vec_each (struct cb_lane, lane, &work->lanes)
+		note_settled(work, lane);
 }
 
 /* The worst of the transactions, in the words of cli.md. */
-static int outcome_code(const struct cb_results *results)
+static int outcome_code(const struct cb_lanes *lanes)
 {
 	size_t committed = 0, others = 0, taken_back = 0;
 	int open = 0, first = 0;
 
-	cb_vec_each (const struct cb_result, result, results) {
-		if (result->outcome == CB_OUTCOME_OPEN)
-			open = cb_ui_open_code(result->code);
-		committed += result->outcome == CB_OUTCOME_COMMITTED;
-		taken_back += result->outcome == CB_OUTCOME_ROLLED_BACK;
-		others += result->outcome == CB_OUTCOME_NOT_BEGUN;
-		/* Not begun, or done and then not seen to be so: the reason itself matters. */
-		if (!first && result->code && result->outcome != CB_OUTCOME_ROLLED_BACK)
-			first = cb_ui_exit_code(result->code);
+	cb_vec_each (const struct cb_lane, lane, lanes) {
+		cb_vec_each (const struct cb_result, result, &lane->results) {
+			if (result->outcome == CB_OUTCOME_OPEN)
+				open = cb_ui_open_code(result->code);
+			committed += result->outcome == CB_OUTCOME_COMMITTED;
+			taken_back += result->outcome == CB_OUTCOME_ROLLED_BACK;
+			others += result->outcome == CB_OUTCOME_NOT_BEGUN;
+			/* Not begun, or done and then not seen to be so: the reason itself
+			 * matters. */
+			if (!first && result->code && result->outcome != CB_OUTCOME_ROLLED_BACK)
+				first = cb_ui_exit_code(result->code);
+		}
+		if (lane->code && !first)
+			first = lane->code;
+		others += lane->code != 0;
 	}
 	if (open)
 		return open;
@@ -166,40 +261,47 @@ static int outcome_code(const struct cb_results *results)
 	return first && committed && committed + others > 1 ? CB_EXIT_PARTLY : first;
 }
 
-static int report(struct work *work, const struct cb_results *results)
+static int report(struct work *work)
 {
 	cb_auto_str struct cb_str text = {0};
 	int r;
 
 	cb_ui_progress_end();
-	cb_vec_each (const struct cb_result, result, results) {
-		if (result->code)
-			fprintf(stderr, "error: vm '%s': %s%s%s\n", result->name, result->message,
-				result->hint && result->hint[0] ? "; " : "",
-				result->hint ? result->hint : "");
+	cb_vec_each (const struct cb_lane, lane, &work->lanes) {
+		cb_vec_each (const struct cb_result, result, &lane->results) {
+			if (result->code)
+				fprintf(stderr, "error: %s '%s': %s%s%s\n",
+					cb_target_name(result->target), result->name,
+					result->message,
+					result->hint && result->hint[0] ? "; " : "",
+					result->hint ? result->hint : "");
+		}
+		if (lane->planned.plan.hash)
+			cb_render_results(&text, &lane->planned, &lane->results);
 	}
-	if (work->cli->json) {
-		r = cb_ui_print_json(cb_render_results_json(&work->planned, results));
-	} else {
-		cb_render_results(&text, &work->planned, results);
-		r = cb_ui_print(cb_str_text(&text));
-	}
-	return r ? r : outcome_code(results);
+	(void)cb_lanes_report(&work->lanes);
+	r = work->cli->json ? show_json(work, true) : cb_ui_print(cb_str_text(&text));
+	return r ? r : outcome_code(&work->lanes);
 }
 
 /* Consent: flags, or a person who says yes. */
-static int ask(struct work *work, bool destroy)
+static int ask(struct work *work)
 {
 	cb_auto_error struct cb_error err = {0};
 	const struct cb_cli *cli = work->cli;
 	bool confirmed = !cli->yes && cb_ui_interactive();
 	struct cb_consent consent = {
-		.destroy = destroy || cli->allow_destroy,
-		.named = destroy && (cli->n_words > 0 || confirmed),
+		.destroy = work->destroy || work->trash || cli->allow_destroy || cli->prune,
+		.named = (work->destroy || work->trash) && (cli->n_words > 0 || confirmed),
 		.max_deletions = cli->max_deletions,
 	};
+	unsigned deletions = 0;
 
-	if (cb_guard_check(&work->planned.plan, &consent, &err) < 0)
+	cb_vec_each (const struct cb_lane, lane, &work->lanes) {
+		if (!lane->code)
+			deletions += cb_guard_deletions(&lane->planned.plan);
+	}
+	if (cb_guard_check(deletions, &consent, &err) < 0)
 		return cb_ui_error(&err);
 	if (cli->yes)
 		return 0;
@@ -209,67 +311,149 @@ static int ask(struct work *work, bool destroy)
 			"on; say --yes\n");
 		return CB_EXIT_REFUSED;
 	}
-	if (!cb_ui_confirm(destroy ? "Destroy?" : "Apply?")) {
+	if (!cb_ui_confirm(work->destroy ? "Destroy?" : "Apply?")) {
 		fprintf(stderr, "nothing was done\n");
 		return cb_ui_interrupted() ? CB_EXIT_INTERRUPTED : CB_EXIT_REFUSED;
 	}
 	return 0;
 }
 
-static int change(struct work *work, bool destroy)
+static void apply_lane(const struct cb_cli *cli, struct cb_lane *lane)
 {
 	cb_auto_error struct cb_error err = {0};
-	struct cb_results results = {0};
-	bool rolled_back;
-	int r, code = settle(work, destroy, &rolled_back);
 
-	if (code)
-		return code;
-	r = cb_session_plan(work->session, &work->request, &work->arena, &work->planned, &err);
-	if (r < 0)
-		return cb_ui_error(&err);
-	if (!work->cli->json && !(work->cli->quiet && work->cli->yes) &&
-	    (code = show_plan(work, has_changes(&work->planned.plan) ? stderr : stdout)))
-		return code;
-	show_problems(work);
-	if ((code = verdict(&work->planned.plan))) {
-		if (work->cli->json)
-			(void)cb_ui_print_json(cb_render_results_json(&work->planned, &results));
-		return rolled_back ? CB_EXIT_FAILED : code;
-	}
-	if (!has_changes(&work->planned.plan))
-		return work->cli->json
-			       ? cb_ui_print_json(cb_render_results_json(&work->planned, &results))
-			       : CB_EXIT_OK;
-	if ((code = ask(work, destroy)))
-		return code;
-	r = cb_session_apply(work->session, &work->request, &work->planned, &work->arena, &results,
-			     &err);
-	return r < 0 ? cb_ui_error(&err) : report(work, &results);
+	(void)cli;
+	if (lane->planned.plan.transactions.len > 0 &&
+	    cb_session_apply(lane->session, &lane->request, &lane->planned, &lane->arena,
+			     &lane->results, &err) < 0)
+		cb_lane_fail(lane, &err);
 }
 
-static int open_work(struct work *work, const struct cb_cli *cli, bool destroy)
+/* Whether the guest is to be waited for: it was begun by this run, and runs now. */
+static bool was_started(const struct cb_lane *lane, const struct cb_result *result,
+			const struct cb_transaction **out)
+{
+	if (result->outcome != CB_OUTCOME_COMMITTED || result->target != CB_TARGET_VM)
+		return false;
+	cb_vec_each (const struct cb_transaction, transaction, &lane->planned.plan.transactions) {
+		if (strcmp(transaction->id, result->id) != 0)
+			continue;
+		*out = transaction;
+		cb_vec_each (const struct cb_step, step, &transaction->steps) {
+			if (step->kind == CB_STEP_KIND_DOMAIN_START)
+				return true;
+		}
+	}
+	return false;
+}
+
+static void wait_lane(const struct cb_cli *cli, struct cb_lane *lane)
+{
+	static const enum cb_up what[] = {[CB_UP_AGENT] = CB_WAIT_AGENT,
+					  [CB_UP_ADDRESS] = CB_WAIT_ADDRESS,
+					  [CB_UP_PORT] = CB_WAIT_PORT};
+	const struct cb_wait wait = {.what = what[cli->wait_for],
+				     .port = cli->wait_port,
+				     .until_ms = cb_clock_ms() + cli->wait_timeout * 1000u};
+
+	cb_vec_each (const struct cb_result, result, &lane->results) {
+		cb_auto_error struct cb_error err = {0};
+		const struct cb_transaction *transaction;
+
+		if (was_started(lane, result, &transaction) &&
+		    cb_session_wait(lane->session, result->name, transaction->uuid, &wait, &err) <
+			    0) {
+			cb_lane_fail(lane, &err);
+			return;
+		}
+	}
+}
+
+static int change(struct work *work)
+{
+	const struct cb_cli *cli = work->cli;
+	int code;
+
+	settle_all(work);
+	plan_all(work);
+	if (count_well(&work->lanes) == 0) {
+		code = cb_lanes_report(&work->lanes);
+		return code ? code : work->lanes.items[0].code;
+	}
+	if (!cli->json && !(cli->quiet && cli->yes) &&
+	    (code = show_plan(work, has_changes(work) ? stderr : stdout)))
+		return code;
+	show_problems(work);
+	if ((code = verdict(&work->lanes))) {
+		if (cli->json)
+			(void)show_json(work, true);
+		return work->rolled_back ? CB_EXIT_FAILED : code;
+	}
+	if (cli->plan && (code = cb_saved_check(cli, &work->lanes)))
+		return code;
+	if (!has_changes(work)) {
+		code = cb_lanes_report(&work->lanes);
+		if (cli->json)
+			(void)show_json(work, true);
+		return code;
+	}
+	if ((code = ask(work)))
+		return code;
+	cb_lanes_each(cli, &work->lanes, apply_lane);
+	if (cli->wait)
+		cb_lanes_each(cli, &work->lanes, wait_lane);
+	return report(work);
+}
+
+/* What a mistake could cost: a typo, half of the manifests, somebody else's vms. */
+static int check_prune(const struct cb_cli *cli, const struct cb_desired *desired,
+		       struct cb_error *err)
+{
+	if (!desired->owner_given) {
+		(void)cb_error_set(
+			err, CB_E_REFUSED,
+			"--prune needs an `owner:` in the manifest: it destroys what that "
+			"owner has and the manifest does not speak of");
+		return cb_error_hint(err, "for example: owner: team-a");
+	}
+	if (cli->n_words + cli->n_labels > 0) {
+		(void)cb_error_set(err, CB_E_REFUSED,
+				   "--prune needs all of the manifest, not a selection");
+		return cb_error_hint(err, "leave out the names and labels, or --prune");
+	}
+	if (desired->vms.len == 0) {
+		(void)cb_error_set(err, CB_E_REFUSED,
+				   "--prune with no vm in the manifest would destroy all of them");
+		return cb_error_hint(err, "name them: clonebox destroy VM...");
+	}
+	return 0;
+}
+
+static int open_work(struct work *work, const struct cb_cli *cli)
 {
 	cb_auto_error struct cb_error err = {0};
+	bool by_stamp = (work->destroy && cli->n_words) || work->trash;
 	int code;
 
 	work->cli = cli;
 	/* `destroy VM` works where there is no manifest: the stamps say whose they are. */
-	if (destroy && cli->n_words && !cli->n_files && access(".clonebox.yaml", F_OK) != 0)
+	if (by_stamp && !cli->n_files && access(".clonebox.yaml", F_OK) != 0)
 		work->desired.owner = "local";
 	else if ((code = cb_ui_load(cli, &work->arena, &work->desired)))
 		return code;
-	cb_ui_catch_signals();
-	if (cb_ui_session(cli, &work->arena, &work->session, &err) < 0)
+	if (cli->prune && check_prune(cli, &work->desired, &err) < 0)
 		return cb_ui_error(&err);
-	work->request = request_of(work, destroy);
-	return 0;
+	if (cb_lanes_divide(&work->arena, cli, &work->desired, by_stamp, &work->lanes, &err) < 0)
+		return cb_ui_error(&err);
+	cb_ui_catch_signals();
+	cb_lanes_each(cli, &work->lanes, cb_lane_open);
+	return count_well(&work->lanes) ? 0 : cb_lanes_report(&work->lanes);
 }
 
 int cb_cmd_plan(const struct cb_cli *cli)
 {
 	struct work work = {0};
-	int code = open_work(&work, cli, false);
+	int code = open_work(&work, cli);
 
 	if (!code)
 		code = plan_only(&work);
@@ -279,22 +463,75 @@ int cb_cmd_plan(const struct cb_cli *cli)
 
 int cb_cmd_apply(const struct cb_cli *cli)
 {
+	struct cb_cli effective = *cli;
+	struct cb_saved *saved = NULL;
 	struct work work = {0};
-	int code = open_work(&work, cli, false);
+	int code = cli->plan ? cb_saved_read(cli, &effective, &saved) : 0;
 
 	if (!code)
-		code = cli->dry_run ? plan_only(&work) : change(&work, false);
+		code = open_work(&work, &effective);
+	if (!code)
+		code = cli->dry_run ? plan_only(&work) : change(&work);
 	release(&work);
+	cb_saved_free(saved);
 	return code;
 }
 
 int cb_cmd_destroy(const struct cb_cli *cli)
 {
-	struct work work = {0};
-	int code = open_work(&work, cli, true);
+	struct work work = {.destroy = true};
+	int code = open_work(&work, cli);
 
 	if (!code)
-		code = change(&work, true);
+		code = change(&work);
+	release(&work);
+	return code;
+}
+
+static int list_trash(struct work *work)
+{
+	cb_auto_str struct cb_str text = {0};
+	json_t *vms = json_array();
+	int code;
+
+	plan_all(work);
+	code = cb_lanes_report(&work->lanes);
+	cb_vec_each (const struct cb_lane, lane, &work->lanes) {
+		if (lane->code)
+			continue;
+		cb_render_trash(&text, &lane->planned.observed.domains);
+		cb_render_trash_json(vms, &lane->planned.observed.domains);
+	}
+	if (work->cli->json)
+		return cb_ui_print_json(
+			       json_pack("{s:s,s:o}", "schema", "clonebox/trash/v1", "vms", vms)) ||
+		       code;
+	json_decref(vms);
+	return cb_ui_print(cb_str_text(&text)) || code;
+}
+
+int cb_cmd_trash(const struct cb_cli *cli)
+{
+	cb_auto_error struct cb_error err = {0};
+	struct cb_cli effective = *cli;
+	struct work work = {.trash = CB_TRASH_PURGE};
+	const char *verb = cli->words[0];
+	bool list = strcmp(verb, "list") == 0, restore = strcmp(verb, "restore") == 0;
+	int code;
+
+	if ((!list && !restore && strcmp(verb, "purge") != 0) || (restore && cli->n_words != 2) ||
+	    (list && cli->n_words != 1)) {
+		(void)cb_error_set(&err, CB_E_USAGE,
+				   "trash wants: list, restore VM, or purge [VM]...");
+		return cb_ui_error(&err);
+	}
+	effective.words++;
+	effective.n_words--;
+	if (restore)
+		work.trash = CB_TRASH_RESTORE;
+	code = open_work(&work, &effective);
+	if (!code)
+		code = list ? list_trash(&work) : change(&work);
 	release(&work);
 	return code;
 }

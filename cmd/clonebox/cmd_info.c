@@ -3,7 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd/clonebox/ui.h"
+#include "cmd/clonebox/lanes.h"
 #include "schema/explain.h"
 
 #ifndef CB_VERSION
@@ -34,37 +34,81 @@ int cb_cmd_validate(const struct cb_cli *cli)
 	return cb_ui_print(text.text);
 }
 
-static bool all_in_sync(const struct cb_changes *changes)
+static bool all_in_sync(const struct cb_lane *lane)
 {
-	cb_vec_each (const struct cb_change, change, changes) {
-		if (strcmp(cb_render_condition(change), "in-sync") != 0)
+	cb_vec_each (const struct cb_change, change, &lane->planned.changes) {
+		if (change->target == CB_TARGET_VM
+			    ? strcmp(cb_render_condition(change), "in-sync") != 0
+			    : change->action != CB_ACTION_NOOP || change->refusal != NULL)
 			return false;
 	}
 	return true;
 }
 
-static int show_status(const struct cb_cli *cli, struct cb_session *session,
-		       const struct cb_desired *desired, struct cb_arena *arena)
+/* Addresses of the running VMs of ours; a guest that does not tell is no error. */
+static void ask_addresses(struct cb_lane *lane)
+{
+	const struct cb_domains *domains = &lane->planned.observed.domains;
+
+	lane->addresses =
+		cb_arena_alloc(&lane->arena, (domains->len + 1) * sizeof(*lane->addresses));
+	for (size_t i = 0; i < domains->len; i++) {
+		cb_auto_error struct cb_error err = {0};
+
+		lane->addresses[i] = (struct cb_addresses){0};
+		if (domains->items[i].ownership == CB_OURS && domains->items[i].active &&
+		    cb_session_addresses(lane->session, &lane->arena, domains->items[i].uuid,
+					 &lane->addresses[i], &err) < 0)
+			lane->addresses[i] = (struct cb_addresses){0};
+	}
+}
+
+static void look(const struct cb_cli *cli, struct cb_lane *lane)
 {
 	cb_auto_error struct cb_error err = {0};
-	cb_auto_str struct cb_str text = {0};
-	const struct cb_request request = {
-		.desired = desired, .names = cli->words, .n_names = cli->n_words};
-	struct cb_observed observed = {0};
-	struct cb_changes changes = {0};
-	int code;
 
-	if (cb_session_compare(session, &request, arena, &observed, &changes, &err) < 0)
-		return cb_ui_error(&err);
-	if (cli->json) {
-		code = cb_ui_print_json(cb_render_status_json(&observed, &changes));
-	} else {
-		cb_render_status(&text, &observed, &changes, cb_ui_colour(cli, STDOUT_FILENO));
-		code = cb_ui_print(cb_str_text(&text));
+	(void)cli;
+	lane->request = (struct cb_request){
+		.desired = &lane->desired, .names = lane->names, .n_names = lane->n_names};
+	if (cb_session_compare(lane->session, &lane->request, &lane->arena, &lane->planned.observed,
+			       &lane->planned.changes, &err) < 0)
+		cb_lane_fail(lane, &err);
+	else
+		ask_addresses(lane);
+}
+
+static struct cb_status status_of(const struct cb_lane *lane)
+{
+	return (struct cb_status){.host = lane->planned.observed.host.uri,
+				  .observed = &lane->planned.observed,
+				  .changes = &lane->planned.changes,
+				  .addresses = lane->addresses};
+}
+
+static int print_status(const struct cb_cli *cli, const struct cb_lanes *lanes)
+{
+	cb_auto_str struct cb_str text = {0};
+	json_t *vms = json_array();
+	const char *host = "";
+
+	cb_vec_each (const struct cb_lane, lane, lanes) {
+		const struct cb_status status = status_of(lane);
+
+		if (lane->code)
+			continue;
+		host = status.host;
+		cb_render_status_json(vms, &status);
+		if (lanes->len > 1)
+			cb_str_printf(&text, "%shost '%s' (%s)\n", text.len ? "\n" : "",
+				      lane->name[0] ? lane->name : "default", status.host);
+		cb_render_status(&text, &status, cb_ui_colour(cli, STDOUT_FILENO));
 	}
-	if (code)
-		return code;
-	return cli->detailed_exitcode && !all_in_sync(&changes) ? CB_EXIT_CHANGES : CB_EXIT_OK;
+	if (!cli->json) {
+		json_decref(vms);
+		return cb_ui_print(cb_str_text(&text));
+	}
+	return cb_ui_print_json(json_pack("{s:s,s:s,s:o}", "schema", "clonebox/status/v1", "host",
+					  lanes->len == 1 ? host : "", "vms", vms));
 }
 
 int cb_cmd_status(const struct cb_cli *cli)
@@ -72,15 +116,24 @@ int cb_cmd_status(const struct cb_cli *cli)
 	cb_auto_error struct cb_error err = {0};
 	cb_auto_arena struct cb_arena arena = {0};
 	struct cb_desired desired = {0};
-	struct cb_session *session = NULL;
-	int code = cb_ui_load(cli, &arena, &desired);
+	struct cb_lanes lanes = {0};
+	int code = cb_ui_load(cli, &arena, &desired), unwell;
 
 	if (code)
 		return code;
-	if (cb_ui_session(cli, &arena, &session, &err) < 0)
+	if (cb_lanes_divide(&arena, cli, &desired, false, &lanes, &err) < 0)
 		return cb_ui_error(&err);
-	code = show_status(cli, session, &desired, &arena);
-	cb_session_close(session);
+	cb_lanes_each(cli, &lanes, cb_lane_open);
+	cb_lanes_each(cli, &lanes, look);
+	unwell = cb_lanes_report(&lanes);
+	if (!unwell || lanes.len > 1)
+		code = print_status(cli, &lanes);
+	code = code ? code : unwell;
+	cb_vec_each (const struct cb_lane, lane, &lanes) {
+		if (!code && cli->detailed_exitcode && !all_in_sync(lane))
+			code = CB_EXIT_CHANGES;
+	}
+	cb_lanes_release(&lanes);
 	return code;
 }
 

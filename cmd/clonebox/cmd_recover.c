@@ -64,7 +64,7 @@ static int settle(const struct cb_cli *cli, const char *id, enum cb_recovery rec
 	int r, code;
 
 	cb_ui_catch_signals();
-	r = cb_ui_session(cli, &arena, &session, &err);
+	r = cb_ui_session(cli, NULL, &arena, &session, &err);
 	if (r == 0)
 		r = cb_session_settle(session, id, recovery, &arena, &results, &err);
 	code = r < 0 ? cb_ui_error(&err) : report_settled(cli, &results);

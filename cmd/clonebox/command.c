@@ -20,7 +20,9 @@ enum cb_option_group {
 	STATE = 1 << 7,
 	DESTROY = 1 << 8,
 	APPLY = 1 << 9,
-	EVERY = 1 << 10,
+	SELECT = 1 << 10,
+	SAVE = 1 << 11,
+	EVERY = 1 << 12,
 };
 
 enum id {
@@ -37,6 +39,7 @@ enum id {
 	OPT_VERBOSE,
 	OPT_LOG_FORMAT,
 	OPT_ALLOW_RESTART,
+	OPT_ALLOW_RECREATE,
 	OPT_ALLOW_DESTROY,
 	OPT_ALLOW_FORCE_OFF,
 	OPT_TAKE_OVER,
@@ -45,6 +48,15 @@ enum id {
 	OPT_LIST,
 	OPT_AUTO,
 	OPT_TRANSACTION_ID,
+	OPT_LABEL,
+	OPT_PARALLEL,
+	OPT_FAIL_FAST,
+	OPT_WAIT,
+	OPT_WAIT_TIMEOUT,
+	OPT_PRUNE,
+	OPT_TRASH_TTL,
+	OPT_OUT,
+	OPT_PLAN,
 	OPT_HELP,
 };
 
@@ -62,17 +74,27 @@ static const struct option_row options[] = {
 	{OPT_FILE, "file", 'f', "PATH", FILES, "manifest, directory of manifests, or - (default ./.clonebox.yaml)"},
 	{OPT_CONNECT, "connect", 'c', "URI", HOST, "libvirt host (else CLONEBOX_CONNECT, LIBVIRT_DEFAULT_URI)"},
 	{OPT_STATE_DIR, "state-dir", 0, "DIR", HOST | STATE, "journal and locks (else CLONEBOX_STATE_DIR)"},
-	{OPT_OUTPUT, "output", 'o', "text|json", OUTPUT, "how results are printed"},
+	{OPT_OUTPUT, "output", 'o', "text|json", OUTPUT, "how results are printed; `plan` also knows markdown"},
 	{OPT_YES, "yes", 'y', NULL, CHANGE, "do not ask"},
 	{OPT_DRY_RUN, "dry-run", 0, NULL, APPLY, "only plan"},
 	{OPT_DETAILED_EXITCODE, "detailed-exitcode", 0, NULL, EXITCODE, "exit with 2 when there are changes"},
 	{OPT_ALLOW_RESTART, "allow-restart", 0, NULL, PLAN, "restart running vms whose changes need it"},
+	{OPT_ALLOW_RECREATE, "allow-recreate", 0, NULL, PLAN, "make new root disks where a change needs that; the old ones go to the trash"},
 	{OPT_ALLOW_DESTROY, "allow-destroy", 0, NULL, APPLY, "destroy vms whose state is absent"},
+	{OPT_PRUNE, "prune", 0, NULL, SAVE | APPLY, "destroy what these manifests made and do not speak of any more (needs `owner:`)"},
 	{OPT_ALLOW_FORCE_OFF, "allow-force-off", 0, NULL, PLAN | DESTROY, "pull the plug of guests that do not shut down"},
 	{OPT_MAX_DELETIONS, "max-deletions", 0, "N", APPLY | DESTROY, "destroy at most N vms (default 1)"},
 	{OPT_SHUTDOWN_TIMEOUT, "shutdown-timeout", 0, "TIME", PLAN | DESTROY, "how long a guest may take to shut down (default 60s)"},
+	{OPT_TRASH_TTL, "trash-ttl", 0, "TIME", APPLY | DESTROY, "how long what goes to the trash is kept (default 7d)"},
 	{OPT_TAKE_OVER, "take-over", 0, NULL, PLAN | DESTROY, "manage vms that came from another manifest of the same owner"},
 	{OPT_LOCK_TIMEOUT, "lock-timeout", 0, "TIME", CHANGE, "how long to wait for another run (default 30s)"},
+	{OPT_LABEL, "label", 'l', "KEY=VALUE", SELECT, "only vms with this label; may be given again"},
+	{OPT_PARALLEL, "parallel", 'j', "N", CHANGE, "so many transactions at a time on each host (default 4)"},
+	{OPT_FAIL_FAST, "fail-fast", 0, NULL, CHANGE, "begin nothing more once something has failed"},
+	{OPT_OUT, "out", 0, "FILE", SAVE, "save the plan, for `apply --plan`"},
+	{OPT_PLAN, "plan", 0, "FILE", APPLY, "carry out a saved plan, if it is still the plan"},
+	{OPT_WAIT, "wait", 0, "agent|ip|PORT", APPLY, "wait until the guests are up: their agent answers, they have an address, or somebody listens"},
+	{OPT_WAIT_TIMEOUT, "wait-timeout", 0, "TIME", APPLY, "how long, for all of them together (default 5m)"},
 	{OPT_LIST, "list", 0, NULL, RECOVER, "list unfinished transactions, change nothing"},
 	{OPT_AUTO, "auto", 0, NULL, RECOVER, "settle all of them without asking"},
 	{OPT_TRANSACTION_ID, "transaction-id", 0, "ID", RECOVER, "settle this one"},
@@ -87,13 +109,17 @@ static const struct cb_command commands[] = {
 	{"validate", "", 0, 0, "check manifests, without libvirt",
 	 FILES | OUTPUT, cb_cmd_validate},
 	{"plan", "[VM]...", 0, SIZE_MAX, "show what apply would do, and why; changes nothing",
-	 FILES | HOST | OUTPUT | PLAN | EXITCODE, cb_cmd_plan},
+	 FILES | HOST | OUTPUT | PLAN | EXITCODE | SELECT | SAVE, cb_cmd_plan},
 	{"apply", "[VM]...", 0, SIZE_MAX, "make it so",
-	 FILES | HOST | OUTPUT | PLAN | CHANGE | APPLY, cb_cmd_apply},
+	 FILES | HOST | OUTPUT | PLAN | CHANGE | APPLY | SELECT, cb_cmd_apply},
 	{"status", "[VM]...", 0, SIZE_MAX, "show managed vms and whether they are as wanted",
-	 FILES | HOST | OUTPUT | EXITCODE, cb_cmd_status},
+	 FILES | HOST | OUTPUT | EXITCODE | SELECT, cb_cmd_status},
 	{"destroy", "[VM]...", 0, SIZE_MAX, "shut down and remove vms, with the disks made for them alone",
-	 FILES | HOST | OUTPUT | CHANGE | DESTROY, cb_cmd_destroy},
+	 FILES | HOST | OUTPUT | CHANGE | DESTROY | SELECT, cb_cmd_destroy},
+	{"doctor", "", 0, 0, "look at the host: what it has, what is missing",
+	 FILES | HOST | OUTPUT, cb_cmd_doctor},
+	{"trash", "list | restore VM | purge [VM]...", 1, SIZE_MAX, "vms that went to the trash: list them, bring one back, remove them for good",
+	 FILES | HOST | OUTPUT | CHANGE, cb_cmd_trash},
 	{"recover", "", 0, 0, "finish or take back what a crashed run left",
 	 HOST | OUTPUT | CHANGE | RECOVER, cb_cmd_recover},
 	{"transaction", "list | show ID | resume ID | rollback ID", 1, 2, "look into the journal, settle one transaction",
@@ -144,14 +170,18 @@ static int usage(struct cb_error *err, const struct cb_command *command, const c
 	return cb_error_hint(err, "see `clonebox %s --help`", command->name);
 }
 
-/* "90s", "15m", "2h": a bare number could be anything. */
+/* "90s", "15m", "2h", "7d": a bare number could be anything. */
 static int parse_time(const char *text, unsigned *seconds)
 {
 	char *end;
 	unsigned long n = strtoul(text, &end, 10);
-	unsigned long unit = *end == 's' ? 1 : *end == 'm' ? 60 : *end == 'h' ? 3600 : 0;
+	unsigned long unit = *end == 's'   ? 1
+			     : *end == 'm' ? 60
+			     : *end == 'h' ? 3600
+			     : *end == 'd' ? 86400
+					   : 0;
 
-	if (end == text || !unit || end[1] || n > 1000000)
+	if (end == text || !unit || end[1] || n > 30000000 || n * unit > 30000000)
 		return -1;
 	*seconds = (unsigned)(n * unit);
 	return 0;
@@ -169,9 +199,9 @@ static int choose(const char *text, const char *const *words, size_t n)
 /* Returns NULL, or what is wrong with the argument. */
 static const char *store(const struct option_row *row, const char *argument, struct cb_cli *cli)
 {
-	static const char *const formats[] = {"text", "json"};
+	static const char *const formats[] = {"text", "json", "markdown"};
 	static const char *const whens[] = {"auto", "always", "never"};
-	uint64_t number;
+	uint64_t number = 0;
 	int n;
 
 	switch (row->id) {
@@ -187,9 +217,10 @@ static const char *store(const struct option_row *row, const char *argument, str
 		if ((n = choose(argument, formats, CB_COUNT(formats))) < 0)
 			return "must be text or json";
 		cli->json = n == 1;
+		cli->markdown = n == 2;
 		break;
 	case OPT_LOG_FORMAT:
-		if ((n = choose(argument, formats, CB_COUNT(formats))) < 0)
+		if ((n = choose(argument, formats, 2)) < 0)
 			return "must be text or json";
 		cli->log_format = n == 1 ? CB_LOG_JSON : CB_LOG_TEXT;
 		break;
@@ -215,6 +246,45 @@ static const char *store(const struct option_row *row, const char *argument, str
 	case OPT_TRANSACTION_ID:
 		cli->transaction_id = argument;
 		break;
+	case OPT_LABEL:
+		break; /* collected by the caller */
+	case OPT_PARALLEL:
+		if (cb_parse_u64(argument, &number) < 0 || number < 1 || number > 64)
+			return "must be a number from 1 to 64";
+		cli->parallel = (unsigned)number;
+		break;
+	case OPT_FAIL_FAST:
+		cli->fail_fast = true;
+		break;
+	case OPT_TRASH_TTL:
+		return parse_time(argument, &cli->trash_ttl) < 0 || cli->trash_ttl == 0
+			       ? "must be a time such as 12h or 7d"
+			       : NULL;
+	case OPT_WAIT:
+		cli->wait = true;
+		if (strcmp(argument, "agent") == 0)
+			cli->wait_for = CB_UP_AGENT;
+		else if (strcmp(argument, "ip") == 0)
+			cli->wait_for = CB_UP_ADDRESS;
+		else if (cb_parse_u64(argument, &number) < 0 || number < 1 || number > 65535)
+			return "must be agent, ip or the number of a port";
+		else
+			cli->wait_for = CB_UP_PORT;
+		cli->wait_port = cli->wait_for == CB_UP_PORT ? (unsigned)number : 0;
+		break;
+	case OPT_WAIT_TIMEOUT:
+		return parse_time(argument, &cli->wait_timeout) < 0
+			       ? "must be a time such as 30s or 5m"
+			       : NULL;
+	case OPT_PRUNE:
+		cli->prune = true;
+		break;
+	case OPT_OUT:
+		cli->out = argument;
+		break;
+	case OPT_PLAN:
+		cli->plan = argument;
+		break;
 	case OPT_YES:
 		cli->yes = true;
 		break;
@@ -226,6 +296,9 @@ static const char *store(const struct option_row *row, const char *argument, str
 		break;
 	case OPT_ALLOW_RESTART:
 		cli->allow_restart = true;
+		break;
+	case OPT_ALLOW_RECREATE:
+		cli->allow_recreate = true;
 		break;
 	case OPT_ALLOW_DESTROY:
 		cli->allow_destroy = true;
@@ -290,10 +363,10 @@ static void getopt_tables(const struct cb_command *command, struct option *longs
 int cb_command_parse(const struct cb_command *command, int argc, char **argv, struct cb_cli *cli,
 		     struct cb_error *err)
 {
-	const char **files = calloc((size_t)argc + 1, sizeof(*files));
+	const char **files = calloc(2 * ((size_t)argc + 1), sizeof(*files));
 	struct option longs[CB_COUNT(options) + 1];
 	char shorts[2 * CB_COUNT(options) + 2], text[256];
-	size_t n_files = 0;
+	size_t n_files = 0, n_labels = 0;
 	int found;
 
 	if (!files)
@@ -317,6 +390,10 @@ int cb_command_parse(const struct cb_command *command, int argc, char **argv, st
 			files[n_files++] = optarg;
 			continue;
 		}
+		if (row->id == OPT_LABEL) {
+			files[(size_t)argc + 1 + n_labels++] = optarg;
+			continue;
+		}
 		if ((why = store(row, optarg, cli))) {
 			free(files);
 			(void)snprintf(text, sizeof(text), "--%s %s", row->name, why);
@@ -325,6 +402,8 @@ int cb_command_parse(const struct cb_command *command, int argc, char **argv, st
 	}
 	cli->files = files;
 	cli->n_files = n_files;
+	cli->labels = files + argc + 1;
+	cli->n_labels = n_labels;
 	cli->words = (const char *const *)argv + optind;
 	cli->n_words = (size_t)(argc - optind);
 	if (cli->help)
@@ -334,6 +413,8 @@ int cb_command_parse(const struct cb_command *command, int argc, char **argv, st
 			       cli->words[command->max_words]);
 		return usage(err, command, text);
 	}
+	if (cli->markdown && !(command->groups & SAVE))
+		return usage(err, command, "--output must be text or json");
 	if (cli->n_words < command->min_words)
 		return usage(err, command, "something is missing");
 	return 0;

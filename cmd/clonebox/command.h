@@ -16,25 +16,36 @@
 struct cb_cli {
 	const char **files; /* -f; heap, the caller's to free */
 	size_t n_files;
+	const char **labels; /* -l, as the files */
+	size_t n_labels;
 	const char *const *words; /* what follows the options */
 	size_t n_words;
 	const char *connect;
 	const char *state_dir;
-	bool json;
+	bool json, markdown;
 	bool yes;
 	bool quiet;
 	unsigned verbose;
+	unsigned parallel;         /* transactions at a time, per host */
 	unsigned lock_timeout;     /* seconds */
 	unsigned shutdown_timeout; /* seconds */
+	unsigned trash_ttl;        /* seconds; 0: the default */
 	unsigned max_deletions;
 	bool max_deletions_given;
 
 	enum { CB_COLOR_AUTO, CB_COLOR_ALWAYS, CB_COLOR_NEVER } color;
 	enum cb_log_format log_format;
-	bool allow_restart, allow_destroy, allow_force_off;
-	bool take_over, detailed_exitcode, dry_run;
+	bool allow_restart, allow_recreate, allow_destroy, allow_force_off;
+	bool take_over, detailed_exitcode, dry_run, fail_fast, prune;
+	const char *out, *plan;       /* files of saved plans */
+	const struct cb_saved *saved; /* what --plan holds */
 	bool list, auto_, help;
 	const char *transaction_id;
+	bool wait;
+
+	enum { CB_UP_AGENT, CB_UP_ADDRESS, CB_UP_PORT } wait_for;
+
+	unsigned wait_port, wait_timeout; /* seconds */
 };
 
 struct cb_command {
@@ -65,6 +76,8 @@ int cb_cmd_plan(const struct cb_cli *cli);
 int cb_cmd_apply(const struct cb_cli *cli);
 int cb_cmd_status(const struct cb_cli *cli);
 int cb_cmd_destroy(const struct cb_cli *cli);
+int cb_cmd_doctor(const struct cb_cli *cli);
+int cb_cmd_trash(const struct cb_cli *cli);
 int cb_cmd_recover(const struct cb_cli *cli);
 int cb_cmd_transaction(const struct cb_cli *cli);
 int cb_cmd_explain(const struct cb_cli *cli);

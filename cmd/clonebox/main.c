@@ -35,7 +35,11 @@ static int help(const struct cb_command *command)
 static int run(const struct cb_command *command, int argc, char **argv)
 {
 	cb_auto_error struct cb_error err = {0};
-	struct cb_cli cli = {.lock_timeout = 30, .shutdown_timeout = 60, .max_deletions = 1};
+	struct cb_cli cli = {.lock_timeout = 30,
+			     .shutdown_timeout = 60,
+			     .max_deletions = 1,
+			     .parallel = 4,
+			     .wait_timeout = 300};
 	enum cb_log_level level;
 	int code;
 

@@ -1,6 +1,7 @@
 #include "cmd/clonebox/ui.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -147,6 +148,9 @@ void cb_ui_catch_signals(void)
 	(void)sigaction(SIGPIPE, &action, NULL);
 }
 
+/* Hosts are worked on at the same time. */
+static pthread_mutex_t speaking = PTHREAD_MUTEX_INITIALIZER;
+
 /* One line of progress at a time: a bar on a terminal, a line every few seconds elsewhere. */
 static struct {
 	const char *what;
@@ -188,15 +192,12 @@ static void progress_line(struct cb_str *out, const char *what, uint64_t done, u
 			      (total - done) * elapsed / done / 1000 + 1);
 }
 
-static void on_progress(void *ctx, const char *what, uint64_t done, uint64_t total)
+static void report_progress(const char *what, uint64_t done, uint64_t total)
 {
 	cb_auto_str struct cb_str line = {0};
 	bool terminal = isatty(STDERR_FILENO);
 	uint64_t now = cb_clock_ms();
 
-	(void)ctx;
-	if (progress.quiet)
-		return;
 	if (!progress.what || strcmp(progress.what, what) != 0) {
 		cb_ui_progress_end();
 		progress.what = what;
@@ -214,6 +215,16 @@ static void on_progress(void *ctx, const char *what, uint64_t done, uint64_t tot
 	progress.open = terminal;
 }
 
+static void on_progress(void *ctx, const char *what, uint64_t done, uint64_t total)
+{
+	(void)ctx;
+	if (progress.quiet)
+		return;
+	(void)pthread_mutex_lock(&speaking);
+	report_progress(what, done, total);
+	(void)pthread_mutex_unlock(&speaking);
+}
+
 struct cb_progress cb_ui_progress(const struct cb_cli *cli)
 {
 	progress.quiet = cli->quiet;
@@ -228,7 +239,7 @@ void cb_ui_event(void *ctx, enum cb_event event, const struct cb_transaction *tr
 
 	if (cli->quiet && event != CB_EVENT_FAILED && event != CB_EVENT_KEPT)
 		return;
-	cb_str_printf(&line, "  vm '%s': ", transaction->name);
+	cb_str_printf(&line, "  %s '%s': ", cb_target_name(transaction->target), transaction->name);
 	switch (event) {
 	case CB_EVENT_STEP:
 		cb_str_printf(&line, "[%u/%zu] ", step->n, transaction->steps.len);
@@ -254,8 +265,10 @@ void cb_ui_event(void *ctx, enum cb_event event, const struct cb_transaction *tr
 			      transaction->id);
 		break;
 	}
+	(void)pthread_mutex_lock(&speaking);
 	cb_ui_progress_end();
 	fprintf(stderr, "%s\n", line.text);
+	(void)pthread_mutex_unlock(&speaking);
 }
 
 static const char *environment(const char *name)
@@ -286,11 +299,14 @@ int cb_ui_state_dir(const struct cb_cli *cli, struct cb_arena *arena, const char
 	return 0;
 }
 
-int cb_ui_session(const struct cb_cli *cli, struct cb_arena *arena, struct cb_session **out,
-		  struct cb_error *err)
+int cb_ui_session(const struct cb_cli *cli, const char *uri, struct cb_arena *arena,
+		  struct cb_session **out, struct cb_error *err)
 {
 	struct cb_session_config config = {
-		.uri = cli->connect ? cli->connect : environment("CLONEBOX_CONNECT"),
+		.uri = cli->connect ? cli->connect
+		       : uri        ? uri
+				    : environment("CLONEBOX_CONNECT"),
+		.parallel = cli->parallel,
 		.version = CB_VERSION,
 		.lock_timeout_ms = cli->lock_timeout * 1000,
 		.reopen_timeout_ms = 30000,

@@ -49,7 +49,7 @@ bool cb_ui_interactive(void);
 void cb_ui_catch_signals(void);
 bool cb_ui_interrupted(void);
 
-/* Progress and events for a session. */
+/* Progress and events for a session; several may speak at the same time. */
 struct cb_progress cb_ui_progress(const struct cb_cli *cli);
 void cb_ui_event(void *ctx, enum cb_event event, const struct cb_transaction *transaction,
 		 const struct cb_step *step, const char *text);
@@ -60,8 +60,9 @@ void cb_ui_progress_end(void);
 CB_CHECKED int cb_ui_state_dir(const struct cb_cli *cli, struct cb_arena *arena, const char **out,
 			       struct cb_error *err);
 
-/* Opens the host that the command line and the environment name. */
-CB_CHECKED int cb_ui_session(const struct cb_cli *cli, struct cb_arena *arena,
+/* Opens the host that the command line names, else `uri` of the manifest, else what the environment
+ * says. `uri` may be NULL. */
+CB_CHECKED int cb_ui_session(const struct cb_cli *cli, const char *uri, struct cb_arena *arena,
 			     struct cb_session **out, struct cb_error *err);
 
 /* Loads the manifests; prints all problems. Returns 0, or an exit code. */

@@ -26,7 +26,8 @@ void cb_render_problems(struct cb_str *out, const struct cb_problems *problems,
 		cb_tint(out, colour, bad ? CB_TINT_REMOVE : CB_TINT_CHANGE,
 			bad ? "error: " : "warning: ");
 		if (problem->target && problem->target[0])
-			cb_str_printf(out, "vm '%s': ", problem->target);
+			cb_str_printf(out, "%s '%s': ", problem->kind ? problem->kind : "vm",
+				      problem->target);
 		cb_str_add(out, problem->message);
 		if (problem->fix && problem->fix[0])
 			cb_str_printf(out, "; %s", problem->fix);
@@ -34,7 +35,8 @@ void cb_render_problems(struct cb_str *out, const struct cb_problems *problems,
 	}
 }
 
-static void value_text(struct cb_str *out, const char *path, const struct cb_value *value)
+static void value_text(struct cb_str *out, const char *path, const struct cb_value *value,
+		       bool sensitive)
 {
 	cb_auto_arena struct cb_arena arena = {0};
 	const struct cb_field *field = cb_field_find(CB_SCOPE_VM, path);
@@ -42,22 +44,31 @@ static void value_text(struct cb_str *out, const char *path, const struct cb_val
 
 	if (value->kind == CB_NONE || !text[0])
 		cb_str_add(out, "(none)");
+	else if (sensitive)
+		cb_str_add(out, "(sensitive)");
+	else if (field && field->type == CB_TYPE_SIZE && value->kind == CB_INT)
+		cb_str_size(out, (uint64_t)value->integer);
 	else if (value->kind == CB_STRING && strpbrk(text, " \n\t"))
 		cb_str_printf(out, "\"%.60s%s\"", text, strlen(text) > 60 ? "..." : "");
 	else
 		cb_str_add(out, text);
-	if (field && field->unit[0] && value->kind == CB_INT)
+	if (field && field->unit[0] && value->kind == CB_INT && !sensitive)
 		cb_str_printf(out, " %s", field->unit);
 }
 
-static void field_note(struct cb_str *out, const struct cb_field_change *field)
+static void field_note(struct cb_str *out, const struct cb_field_change *field,
+		       const struct cb_change *change)
 {
 	if (field->decision == CB_CASE_RECORD)
 		cb_str_add(out, "recorded only; the vm is so already");
+	else if (field->decision == CB_CASE_GUEST_CHANGED && !change->reseed)
+		cb_str_add(out, "not told to the guest again");
 	else if (field->decision == CB_CASE_START || field->decision == CB_CASE_STOP)
 		return;
 	else if (field->decision == CB_CASE_PENDING_RESTART)
 		cb_str_add(out, "for what is staged");
+	else if (field->decision == CB_CASE_RECREATE)
+		cb_str_add(out, "with a new root disk");
 	else if (field->staged)
 		cb_str_add(out, "at the next start");
 	else if (field->cost == CB_COST_LIVE)
@@ -68,24 +79,29 @@ static void field_note(struct cb_str *out, const struct cb_field_change *field)
 		cb_str_add(out, " (was also changed outside clonebox)");
 	else if (field->decision == CB_CASE_REMOVED)
 		cb_str_add(out, " (not in the manifest any more)");
+	else if (field->decision == CB_CASE_DEVICE_DRIFT && strstr(field->path, "].name"))
+		cb_str_add(out, " (was taken off outside clonebox)");
+	else if (field->decision == CB_CASE_DEVICE_REMOVED && strncmp(field->path, "disks", 5) == 0)
+		cb_str_add(out, " (its volume stays)");
 }
 
 static void render_field(struct cb_str *out, const struct cb_field_change *field,
-			 enum cb_action action, enum cb_colour colour)
+			 const struct cb_change *change, enum cb_colour colour)
 {
+	enum cb_action action = change->action;
 	cb_auto_str struct cb_str origin = {0};
 	size_t start = out->len;
 
 	cb_str_printf(out, "      %s", field->path);
 	cb_pad(out, start, FIELD_COLUMN + 4);
 	if (action != CB_ACTION_CREATE && field->decision != CB_CASE_RECORD) {
-		value_text(out, field->path, &field->old);
+		value_text(out, field->path, &field->old, field->origin.sensitive);
 		cb_str_add(out, " -> ");
 	}
-	value_text(out, field->path, &field->new);
+	value_text(out, field->path, &field->new, field->origin.sensitive);
 	cb_pad(out, start, VALUE_COLUMN);
 	if (action != CB_ACTION_CREATE) {
-		field_note(out, field);
+		field_note(out, field, change);
 		cb_str_add(out, " ");
 	}
 	cb_render_origin(&origin, &field->origin);
@@ -93,11 +109,20 @@ static void render_field(struct cb_str *out, const struct cb_field_change *field
 	cb_str_add(out, "\n");
 }
 
+static const char *verb_of(const struct cb_step *step)
+{
+	if (step->kind == CB_STEP_KIND_NETWORK_HOST && !cb_spec_string(&step->args, "ip"))
+		return "give back the address of";
+	if (step->kind == CB_STEP_KIND_POOL_ENSURE && !cb_spec_bool(&step->args, "define", false))
+		return "start storage pool";
+	return cb_step_verb(step->kind);
+}
+
 void cb_render_step(struct cb_str *out, const struct cb_step *step)
 {
 	const struct cb_spec *args = &step->args;
 
-	cb_str_printf(out, "%s '%s'", cb_step_verb(step->kind), step->target);
+	cb_str_printf(out, "%s '%s'", verb_of(step), step->target);
 	switch (step->kind) {
 	case CB_STEP_KIND_IMAGE_IMPORT:
 		cb_str_add(out, " (");
@@ -115,6 +140,18 @@ void cb_render_step(struct cb_str *out, const struct cb_step *step)
 		cb_str_printf(out, " from pool '%s'%s", cb_spec_string(args, "pool"),
 			      cb_spec_bool(args, "data", false) ? ": DATA LOSS" : "");
 		break;
+	case CB_STEP_KIND_SEED_CREATE:
+		cb_str_printf(out, " in pool '%s'", cb_spec_string(args, "pool"));
+		break;
+	case CB_STEP_KIND_NETWORK_HOST:
+		cb_str_printf(out, " in network '%s'", cb_spec_string(args, "network"));
+		if (cb_spec_string(args, "ip"))
+			cb_str_printf(out, ": %s", cb_spec_string(args, "ip"));
+		break;
+	case CB_STEP_KIND_DOMAIN_RENAME:
+		cb_str_printf(out, " to '%s'", cb_spec_string(args, "name"));
+		break;
+	case CB_STEP_KIND_NETWORK_AUTOSTART:
 	case CB_STEP_KIND_DOMAIN_AUTOSTART:
 		cb_str_add(out, cb_spec_bool(args, "on", false) ? " to on" : " to off");
 		break;
@@ -126,6 +163,10 @@ void cb_render_step(struct cb_str *out, const struct cb_step *step)
 			      cb_spec_bool(args, "force", false) ? ", then pull the plug" : "");
 		break;
 	case CB_STEP_KIND_POOL_ENSURE:
+	case CB_STEP_KIND_NETWORK_DEFINE:
+	case CB_STEP_KIND_NETWORK_UPDATE:
+	case CB_STEP_KIND_NETWORK_START:
+	case CB_STEP_KIND_NETWORK_REMOVE:
 	case CB_STEP_KIND_DOMAIN_DEFINE:
 	case CB_STEP_KIND_DOMAIN_UPDATE:
 	case CB_STEP_KIND_DOMAIN_UNDEFINE:
@@ -144,10 +185,29 @@ static bool has_error(const struct cb_problems *problems, const char *name)
 	return false;
 }
 
-static void render_steps(struct cb_str *out, const struct cb_transaction *transaction,
-			 enum cb_colour colour)
+/* What has to be there, or gone, before. */
+static void render_after(struct cb_str *out, const struct cb_plan *plan,
+			 const struct cb_transaction *transaction)
 {
-	cb_str_add(out, "    steps\n");
+	const char *before = ", after";
+
+	cb_vec_each (const struct cb_transaction, other, &plan->transactions) {
+		cb_vec_each (const char *const, id, &transaction->after) {
+			if (strcmp(*id, other->id) != 0)
+				continue;
+			cb_str_printf(out, "%s %s '%s'", before, cb_target_name(other->target),
+				      other->name);
+			before = ",";
+		}
+	}
+}
+
+static void render_steps(struct cb_str *out, const struct cb_plan *plan,
+			 const struct cb_transaction *transaction, enum cb_colour colour)
+{
+	cb_str_add(out, "    steps");
+	render_after(out, plan, transaction);
+	cb_str_add(out, "\n");
 	cb_vec_each (const struct cb_step, step, &transaction->steps) {
 		if (step->n == transaction->point_of_no_return && step->n > 1)
 			cb_tint(out, colour, CB_TINT_DIM,
@@ -162,8 +222,47 @@ static void render_steps(struct cb_str *out, const struct cb_transaction *transa
 	}
 }
 
-static void render_change(struct cb_str *out, const struct cb_change *change,
-			  const struct cb_transaction *transaction, enum cb_colour colour)
+/* Whether what goes away is gone then: not where it goes to the trash. */
+static bool removes(const struct cb_transaction *transaction)
+{
+	cb_vec_each (const struct cb_step, step, &transaction->steps) {
+		if (step->kind == CB_STEP_KIND_DOMAIN_RENAME)
+			return false;
+	}
+	return true;
+}
+
+/* What else than "will be changed" is to be said of a change; NULL if nothing. */
+static const char *words_of(const struct cb_change *change)
+{
+	if (change->decision == CB_CASE_ALREADY_ABSENT)
+		return "is not there";
+	if (change->decision == CB_CASE_PROTECTED)
+		return "stays: it is protected";
+	if (change->decision == CB_CASE_NETWORK_IN_USE)
+		return "stays: others are on it";
+	if (change->decision == CB_CASE_NETWORK_FOREIGN)
+		return "stays: clonebox did not make it";
+	if (change->decision == CB_CASE_NETWORK_INACTIVE ||
+	    (change->decision == CB_CASE_POOL_CREATE && change->action == CB_ACTION_UPDATE))
+		return "is there, but not active: it will be started";
+	return NULL;
+}
+
+/* Disks that stay where their VM goes. */
+static void render_kept(struct cb_str *out, const struct cb_change *change)
+{
+	cb_vec_each (const struct cb_stamp_volume, volume, &change->domain->stamp->volumes) {
+		if (volume->deletion == CB_RETAIN &&
+		    strncmp(volume->role, CB_ROLE_DISK, strlen(CB_ROLE_DISK)) == 0)
+			cb_str_printf(out, "    volume '%s' stays in pool '%s'\n", volume->name,
+				      volume->pool);
+	}
+}
+
+static void render_change(struct cb_str *out, const struct cb_plan *plan,
+			  const struct cb_change *change, const struct cb_transaction *transaction,
+			  enum cb_colour colour)
 {
 	static const struct {
 		const char *mark, *words;
@@ -177,15 +276,32 @@ static void render_change(struct cb_str *out, const struct cb_change *change,
 	cb_auto_str struct cb_str head = {0};
 
 	if (change->refusal) {
-		cb_str_printf(&head, "! vm '%s' is refused\n", change->name);
+		cb_str_printf(&head, "! %s '%s' is refused\n", cb_target_name(change->target),
+			      change->name);
 		cb_tint(out, colour, CB_TINT_REMOVE, head.text);
 		return;
 	}
-	cb_str_printf(&head, "%s vm '%s' %s", rows[change->action].mark, change->name,
-		      change->decision == CB_CASE_ALREADY_ABSENT ? "is not there"
-								 : rows[change->action].words);
+	cb_str_printf(&head, "%s %s '%s' %s", rows[change->action].mark,
+		      cb_target_name(change->target), change->name,
+		      words_of(change) ? words_of(change) : rows[change->action].words);
+	if (change->recreate) {
+		cb_str_clear(&head);
+		cb_str_printf(&head,
+			      "~ vm '%s' will start afresh on a new root disk; the old one goes "
+			      "to the trash",
+			      change->name);
+	}
+	if (change->restore) {
+		cb_str_clear(&head);
+		cb_str_printf(&head, "+ vm '%s' will come back from the trash", change->name);
+	}
+	if (change->action == CB_ACTION_DELETE && transaction && !removes(transaction)) {
+		cb_str_clear(&head);
+		cb_str_printf(&head, "- vm '%s' will go to the trash", change->name);
+	}
 	cb_tint(out, colour, rows[change->action].tint, head.text);
-	if (change->action == CB_ACTION_UPDATE && change->cost == CB_COST_RESTART)
+	if (change->action == CB_ACTION_UPDATE && change->cost == CB_COST_RESTART &&
+	    !change->recreate)
 		cb_str_add(out, "; some of it acts at the next start");
 	if (change->taken_over)
 		cb_str_printf(out, "; taken over from %s", change->domain->stamp->source);
@@ -193,15 +309,19 @@ static void render_change(struct cb_str *out, const struct cb_change *change,
 	if (change->action == CB_ACTION_NOOP)
 		return;
 	cb_vec_each (const struct cb_field_change, field, &change->fields)
-		render_field(out, field, change->action, colour);
+		render_field(out, field, change, colour);
 	if (transaction && transaction->steps.len)
-		render_steps(out, transaction, colour);
+		render_steps(out, plan, transaction, colour);
+	if (change->target == CB_TARGET_VM && change->action == CB_ACTION_DELETE && transaction &&
+	    removes(transaction))
+		render_kept(out, change);
 }
 
-static const struct cb_transaction *transaction_of(const struct cb_plan *plan, const char *name)
+static const struct cb_transaction *transaction_of(const struct cb_plan *plan,
+						   enum cb_target target, const char *name)
 {
 	cb_vec_each (const struct cb_transaction, transaction, &plan->transactions) {
-		if (strcmp(transaction->name, name) == 0)
+		if (transaction->target == target && strcmp(transaction->name, name) == 0)
 			return transaction;
 	}
 	return NULL;
@@ -210,16 +330,20 @@ static const struct cb_transaction *transaction_of(const struct cb_plan *plan, c
 void cb_render_plan(struct cb_str *out, const struct cb_planned *planned, enum cb_colour colour)
 {
 	const struct cb_summary *sum = &planned->plan.summary;
+	unsigned vms = 0;
 
 	cb_vec_each (const struct cb_change, change, &planned->changes)
-		render_change(out, change,
-			      has_error(&planned->plan.problems, change->name)
-				      ? NULL
-				      : transaction_of(&planned->plan, change->name),
-			      colour);
+		vms += change->target == CB_TARGET_VM;
+	cb_vec_each (const struct cb_change, change, &planned->changes)
+		render_change(
+			out, &planned->plan, change,
+			has_error(&planned->plan.problems, change->name)
+				? NULL
+				: transaction_of(&planned->plan, change->target, change->name),
+			colour);
 	if (sum->create + sum->update + sum->delete + sum->refused == 0) {
-		cb_str_printf(out, "Nothing to do: %u vm%s as wanted on %s\n", sum->noop,
-			      sum->noop == 1 ? " is" : "s are", planned->plan.uri);
+		cb_str_printf(out, "Nothing to do: %u vm%s as wanted on %s\n", vms,
+			      vms == 1 ? " is" : "s are", planned->plan.uri);
 		return;
 	}
 	cb_str_printf(out, "Plan for %s: %u to create, %u to change, %u to destroy, %u as wanted",
@@ -241,18 +365,19 @@ void cb_render_results(struct cb_str *out, const struct cb_planned *planned,
 
 	cb_vec_each (const struct cb_result, result, results) {
 		const struct cb_transaction *transaction =
-			transaction_of(&planned->plan, result->name);
+			transaction_of(&planned->plan, result->target, result->name);
+		const char *what = cb_target_name(result->target);
 
 		if (result->outcome == CB_OUTCOME_NOT_BEGUN)
-			cb_str_printf(out, "vm '%s': not begun\n", result->name);
+			cb_str_printf(out, "%s '%s': not begun\n", what, result->name);
 		else if (result->outcome == CB_OUTCOME_COMMITTED && transaction)
-			cb_str_printf(out, "vm '%s': %s\n", result->name,
+			cb_str_printf(out, "%s '%s': %s\n", what, result->name,
 				      done[transaction->action]);
 		else if (result->outcome == CB_OUTCOME_ROLLED_BACK)
-			cb_str_printf(out, "vm '%s': failed and taken back; it is as before\n",
-				      result->name);
+			cb_str_printf(out, "%s '%s': failed and taken back; it is as before\n",
+				      what, result->name);
 		else
-			cb_str_printf(out, "vm '%s': stopped in between; transaction %s is open\n",
-				      result->name, result->id);
+			cb_str_printf(out, "%s '%s': stopped in between; transaction %s is open\n",
+				      what, result->name, result->id);
 	}
 }

@@ -7,6 +7,8 @@ const char *cb_render_condition(const struct cb_change *change)
 {
 	if (change->refusal)
 		return "refused";
+	if (change->due)
+		return "trash";
 	if (!change->domain)
 		return "missing";
 	if (change->action != CB_ACTION_NOOP)
@@ -19,7 +21,7 @@ static bool is_orphan(const struct cb_domain *domain, const struct cb_changes *c
 {
 	bool same_source = false;
 
-	if (domain->ownership != CB_OURS)
+	if (domain->ownership != CB_OURS || cb_stamp_is_trash(domain->stamp))
 		return false;
 	cb_vec_each (const struct cb_change, change, changes) {
 		if (change->domain == domain)
@@ -30,21 +32,12 @@ static bool is_orphan(const struct cb_domain *domain, const struct cb_changes *c
 	return same_source;
 }
 
-static void line(struct cb_str *out, const char *name, const char *condition, const char *state,
-		 const char *detail, enum cb_colour colour)
-{
-	size_t start = out->len;
-	bool good = strcmp(condition, "in-sync") == 0;
-
-	cb_str_add(out, name);
-	cb_pad(out, start, 24);
-	cb_str_add(out, state);
-	cb_pad(out, start, 34);
-	cb_tint(out, colour, good ? CB_TINT_ADD : CB_TINT_CHANGE, condition);
-	if (detail[0])
-		cb_str_printf(out, "  %s", detail);
-	cb_str_add(out, "\n");
-}
+/* One row, as text and JSON show it. */
+struct row {
+	const char *host, *name, *condition, *detail;
+	const struct cb_domain *domain; /* NULL: it is not there */
+	const struct cb_addresses *addresses;
+};
 
 static const char *state_of(const struct cb_domain *domain)
 {
@@ -53,64 +46,162 @@ static const char *state_of(const struct cb_domain *domain)
 	return domain->active ? "running" : "stopped";
 }
 
+/* "20260131T125002Z-1a2b3c4d" began with a time. */
+static const char *changed_at(struct cb_arena *arena, const struct cb_domain *domain)
+{
+	const char *id = domain && domain->stamp ? domain->stamp->transaction : "";
+
+	if (strlen(id) < strlen("20260131T125002Z"))
+		return "";
+	return cb_arena_printf(arena,
+			       "%.4s-%.2s-%.2s"
+			       "T"
+			       "%.2s:%.2s:%.2s"
+			       "Z",
+			       id, id + 4, id + 6, id + 9, id + 11, id + 13);
+}
+
+static void add_addresses(struct cb_str *out, const struct cb_addresses *addresses)
+{
+	cb_vec_each (const struct cb_address, address, addresses)
+		cb_str_printf(out, "%s%s", address == addresses->items ? "" : ",",
+			      address->address);
+}
+
+static void add_line(struct cb_str *out, const struct row *row, enum cb_colour colour)
+{
+	cb_auto_arena struct cb_arena arena = {0};
+	cb_auto_str struct cb_str addresses = {0};
+	size_t start = out->len;
+	bool good = strcmp(row->condition, "in-sync") == 0;
+
+	if (row->addresses)
+		add_addresses(&addresses, row->addresses);
+	cb_str_add(out, row->name);
+	cb_pad(out, start, 24);
+	cb_str_printf(out, " %s", state_of(row->domain));
+	cb_pad(out, start, 34);
+	cb_str_add(out, addresses.len ? addresses.text : "-");
+	cb_pad(out, start, 52);
+	cb_str_printf(out, " %s", row->domain ? changed_at(&arena, row->domain) : "-");
+	cb_pad(out, start, 75);
+	cb_tint(out, colour, good ? CB_TINT_ADD : CB_TINT_CHANGE, row->condition);
+	if (row->detail[0])
+		cb_str_printf(out, "  %s", row->detail);
+	cb_str_add(out, "\n");
+}
+
 static void detail_of(struct cb_str *out, const struct cb_change *change)
 {
 	if (change->refusal) {
 		cb_str_add(out, change->refusal);
 		return;
 	}
-	if (!change->domain)
+	if (!change->domain || change->action == CB_ACTION_NOOP)
 		return;
 	cb_vec_each (const struct cb_field_change, field, &change->fields)
 		cb_str_printf(out, "%s%s", out->len ? ", " : "", field->path);
 }
 
-void cb_render_status(struct cb_str *out, const struct cb_observed *observed,
-		      const struct cb_changes *changes, enum cb_colour colour)
+/* Every VM of the manifests, then what they had made and do not speak of any more. */
+static void each_row(const struct cb_status *status, void (*show)(void *ctx, const struct row *row),
+		     void *ctx)
 {
-	cb_vec_each (const struct cb_change, change, changes) {
+	struct row row = {.host = status->host};
+
+	cb_vec_each (const struct cb_change, change, status->changes) {
 		cb_auto_str struct cb_str detail = {0};
 
+		if (change->target != CB_TARGET_VM || change->due)
+			continue;
 		detail_of(&detail, change);
-		line(out, change->name, cb_render_condition(change), state_of(change->domain),
-		     cb_str_text(&detail), colour);
+		row.name = change->name;
+		row.condition = cb_render_condition(change);
+		row.domain = change->domain;
+		row.detail = cb_str_text(&detail);
+		row.addresses = change->domain ? &status->addresses[change->domain -
+								    status->observed->domains.items]
+					       : NULL;
+		show(ctx, &row);
 	}
-	cb_vec_each (const struct cb_domain, domain, &observed->domains) {
-		if (is_orphan(domain, changes))
-			line(out, domain->name, "orphan", state_of(domain),
-			     "not in the manifest any more", colour);
+	cb_vec_each (const struct cb_domain, domain, &status->observed->domains) {
+		if (!is_orphan(domain, status->changes))
+			continue;
+		row.name = domain->name;
+		row.condition = "orphan";
+		row.domain = domain;
+		row.detail = "not in the manifest any more";
+		row.addresses = &status->addresses[domain - status->observed->domains.items];
+		show(ctx, &row);
 	}
-	if (out->len == 0)
+}
+
+struct text {
+	struct cb_str *out;
+	enum cb_colour colour;
+	unsigned rows;
+};
+
+static void show_text(void *ctx, const struct row *row)
+{
+	struct text *text = ctx;
+
+	if (text->rows++ == 0)
+		cb_tint(text->out, text->colour, CB_TINT_DIM,
+			"NAME                     STATE    ADDRESS            CHANGED              "
+			" "
+			"CONDITION\n");
+	add_line(text->out, row, text->colour);
+}
+
+/* Networks and pools are told of where they are not as wanted. */
+static void add_others(struct cb_str *out, const struct cb_status *status, enum cb_colour colour)
+{
+	cb_vec_each (const struct cb_change, change, status->changes) {
+		cb_auto_str struct cb_str line = {0};
+
+		if (change->target == CB_TARGET_VM ||
+		    (change->action == CB_ACTION_NOOP && !change->refusal))
+			continue;
+		cb_str_printf(&line, "%s '%s': %s\n", cb_target_name(change->target), change->name,
+			      change->refusal                      ? change->refusal
+			      : change->action == CB_ACTION_CREATE ? "missing"
+								   : "not as wanted");
+		cb_tint(out, colour, CB_TINT_CHANGE, line.text);
+	}
+}
+
+void cb_render_status(struct cb_str *out, const struct cb_status *status, enum cb_colour colour)
+{
+	struct text text = {out, colour, 0};
+
+	each_row(status, show_text, &text);
+	if (text.rows == 0)
 		cb_str_add(out, "no vms\n");
+	add_others(out, status, colour);
 }
 
-static json_t *status_entry(const char *name, const struct cb_domain *domain, const char *condition,
-			    const char *detail)
+static void show_json(void *ctx, const struct row *row)
 {
-	return json_pack("{s:s,s:s,s:s,s:s?,s:s}", "name", name, "condition", condition, "state",
-			 domain ? state_of(domain) : "absent", "uuid", domain ? domain->uuid : NULL,
-			 "detail", detail);
+	cb_auto_arena struct cb_arena arena = {0};
+	const struct cb_domain *domain = row->domain;
+	json_t *addresses = json_array(), *json;
+
+	for (size_t i = 0; row->addresses && i < row->addresses->len; i++)
+		json_array_append_new(addresses, json_string(row->addresses->items[i].address));
+	json = json_pack("{s:s,s:s,s:s,s:s,s:s?,s:s,s:o,s:s}", "name", row->name, "host", row->host,
+			 "condition", row->condition, "state", domain ? state_of(domain) : "absent",
+			 "uuid", domain ? domain->uuid : NULL, "detail", row->detail, "addresses",
+			 addresses, "changed", changed_at(&arena, domain));
+	if (domain && domain->stamp)
+		json_object_set_new(json, "generation",
+				    json_integer((json_int_t)domain->stamp->generation));
+	json_array_append_new(ctx, json);
 }
 
-json_t *cb_render_status_json(const struct cb_observed *observed, const struct cb_changes *changes)
+void cb_render_status_json(json_t *vms, const struct cb_status *status)
 {
-	json_t *vms = json_array();
-
-	cb_vec_each (const struct cb_change, change, changes) {
-		cb_auto_str struct cb_str detail = {0};
-
-		detail_of(&detail, change);
-		json_array_append_new(vms, status_entry(change->name, change->domain,
-							cb_render_condition(change),
-							cb_str_text(&detail)));
-	}
-	cb_vec_each (const struct cb_domain, domain, &observed->domains) {
-		if (is_orphan(domain, changes))
-			json_array_append_new(vms,
-					      status_entry(domain->name, domain, "orphan", ""));
-	}
-	return json_pack("{s:s,s:s,s:o}", "schema", "clonebox/status/v1", "host",
-			 observed->host.uri, "vms", vms);
+	each_row(status, show_json, vms);
 }
 
 void cb_render_unfinished(struct cb_str *out, const struct cb_unfinished_list *list)
@@ -137,4 +228,46 @@ json_t *cb_render_unfinished_json(const struct cb_unfinished_list *list)
 				  item->begun, "done", (int)item->done, "steps", (int)item->steps,
 				  "going_back", (int)item->going_back, "holder", item->holder));
 	return json_pack("{s:s,s:o}", "schema", "clonebox/recover/v1", "transactions", array);
+}
+
+void cb_render_trash(struct cb_str *out, const struct cb_domains *domains)
+{
+	size_t rows = 0;
+
+	cb_vec_each (const struct cb_domain, domain, domains) {
+		size_t start;
+
+		if (domain->ownership != CB_OURS || !cb_stamp_is_trash(domain->stamp))
+			continue;
+		if (rows++ == 0)
+			cb_str_add(out, "WAS                      KEPT UNTIL            NAME\n");
+		start = out->len;
+		cb_str_add(out, cb_spec_string(&domain->stamp->applied, CB_TRASH_WAS));
+		cb_pad(out, start, 24);
+		cb_str_printf(out, " %s", cb_spec_string(&domain->stamp->applied, CB_TRASH_UNTIL));
+		cb_pad(out, start, 46);
+		cb_str_printf(out, " %s\n", domain->name);
+	}
+	if (rows == 0)
+		cb_str_add(out, "the trash is empty\n");
+}
+
+void cb_render_trash_json(json_t *vms, const struct cb_domains *domains)
+{
+	cb_vec_each (const struct cb_domain, domain, domains) {
+		json_t *volumes = json_array();
+
+		if (domain->ownership != CB_OURS || !cb_stamp_is_trash(domain->stamp)) {
+			json_decref(volumes);
+			continue;
+		}
+		cb_vec_each (const struct cb_stamp_volume, volume, &domain->stamp->volumes)
+			json_array_append_new(volumes, json_string(volume->path));
+		json_array_append_new(
+			vms,
+			json_pack("{s:s,s:s,s:s,s:s,s:o}", "name", domain->name, "was",
+				  cb_spec_string(&domain->stamp->applied, CB_TRASH_WAS), "until",
+				  cb_spec_string(&domain->stamp->applied, CB_TRASH_UNTIL), "uuid",
+				  domain->uuid, "volumes", volumes));
+	}
 }
