@@ -274,6 +274,9 @@ state_of() { virsh domstate "$1"; }
 is_state() { [ "$(state_of "$1")" = "$2" ]; }
 wait_state() { within "${3:-30}" is_state "$1" "$2" || fail "'$1' is $(state_of "$1"), not $2"; }
 exists() { virsh dominfo "$1" >/dev/null 2>&1; }
+network_exists() { virsh net-info "$1" >/dev/null 2>&1; }
+# active, autostart, as virsh says them
+network_state() { virsh net-list --all | awk -v name="$1" '$1 == name { print $2, $3 }'; }
 gone() { ! exists "$1" || fail "domain '$1' is there"; }
 there() { exists "$1" || fail "domain '$1' is not there"; }
 volumes() { virsh vol-list "${1:-default}" 2>/dev/null | awk '{ print $1 }' | sort; }
@@ -333,7 +336,13 @@ clean_host() {
 		virsh pool-destroy "$name"
 		virsh pool-undefine "$name"
 	done < <(virsh pool-list --all --name)
+	while read -r name; do
+		[ -n "$name" ] || continue
+		virsh net-destroy "$name"
+		virsh net-undefine "$name"
+	done < <(virsh net-list --all --name)
 	find "$images" -mindepth 1 -delete
+	rm -rf "$host/lib/data"
 } >/dev/null 2>&1
 
 ### Manifests ###################################################################

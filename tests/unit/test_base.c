@@ -309,7 +309,7 @@ static void uuids_are_random_and_well_formed(void **unused)
 
 /* --- spec --- */
 
-static const struct cb_origin manifest = {CB_FROM_MANIFEST, "a.yaml", 3, 5};
+static const struct cb_origin manifest = {CB_FROM_MANIFEST, "a.yaml", 3, 5, false};
 
 static void a_spec_is_sorted_whatever_the_order(void **unused)
 {
