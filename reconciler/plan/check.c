@@ -135,6 +135,37 @@ static void check_macs(const struct checker *checker, const struct cb_transactio
 	}
 }
 
+/* A selection that leaves out what one of its VMs waits for. */
+static void check_dependencies(const struct checker *checker)
+{
+	const struct cb_change *change = checker->change;
+
+	if (!change->vm || change->action != CB_ACTION_CREATE)
+		return;
+	cb_vec_each (const char *const, name, &change->vm->depends_on) {
+		bool here = false, known = false;
+
+		/* One of another host is not ours to wait for. */
+		cb_vec_each (const struct cb_vm, vm, &checker->input->desired->vms)
+			here = here || strcmp(vm->name, *name) == 0;
+		if (!here)
+			continue;
+		cb_vec_each (const struct cb_change, other, checker->input->changes)
+			known = known ||
+				(other->target == CB_TARGET_VM && strcmp(other->name, *name) == 0);
+		cb_vec_each (const struct cb_domain, domain, checker->input->domains)
+			known = known || strcmp(domain->name, *name) == 0;
+		if (!known)
+			report(checker, CB_PROBLEM, "vm.dependency",
+			       cb_arena_printf(checker->arena,
+					       "it depends on '%s', which is not there and was not "
+					       "selected",
+					       *name),
+			       cb_arena_printf(checker->arena, "apply both: clonebox apply %s %s",
+					       *name, change->name));
+	}
+}
+
 /* The host. ----------------------------------------------------------------------------------- */
 
 static void check_processors(const struct checker *checker)
@@ -235,6 +266,7 @@ void cb_plan_check(struct cb_arena *arena, const struct cb_plan_input *input, st
 		checker.change = change_of(input, transaction);
 		if (transaction->target != CB_TARGET_VM || transaction->action == CB_ACTION_DELETE)
 			continue;
+		check_dependencies(&checker);
 		check_login(&checker);
 		check_networks(&checker);
 		check_macs(&checker, transaction);

@@ -7,6 +7,8 @@
 #include "reconciler/model/owned.h"
 #include "reconciler/plan/plan_internal.h"
 
+enum { MARGIN_PERCENT = 15 };
+
 static const struct cb_origin derived = {.from = CB_FROM_DEFAULT};
 
 /* What these steps upload into the pool. */
@@ -33,13 +35,16 @@ void cb_builder_check_space(struct cb_builder *builder)
 			continue;
 		cb_vec_each (const struct cb_transaction, earlier, &builder->plan->transactions)
 			need += uploads(earlier, pool->name);
+		/* The overlays begin to grow at once. */
+		need += need * MARGIN_PERCENT / 100;
 		if (need <= pool->pool.available)
 			continue;
 		cb_str_size(&need_text, need);
 		cb_str_size(&have_text, pool->pool.available);
 		cb_builder_problem(builder, CB_PROBLEM, "pool.space",
 				   cb_arena_printf(builder->arena,
-						   "pool '%s' has %s free, %s are needed",
+						   "pool '%s' has %s free, %s are needed (uploads "
+						   "and 15 %%)",
 						   pool->name, have_text.text, need_text.text),
 				   "free space in the pool, or name another pool");
 	}
