@@ -72,6 +72,11 @@ static const struct scenario scenarios[] = {
 			"  disks: [{name: data, size: 1GiB}, {name: cache, size: 1GiB, deletion: "
 			"purge, pool: fast}]\n" GUEST,
 	 NULL, .several = true},
+	{"to-trash",
+	 SMALL "  autostart: true\n  deletion: trash\n  disks: [{name: data, size: 1GiB}]\n", NULL},
+	{"new-root-disk", "vm:\n  name: dev\n  ram_mb: 64\n  state: stopped\n" IMAGES,
+	 "vm:\n  name: dev\n  ram_mb: 64\n  state: stopped\n  recreate: allow\n  disk_size_gb: "
+	 "12\n  base_image: base.raw\n  boot: {kernel: kernel, initrd: initrd}\n"},
 	{"destroy-one-of-two",
 	 LAN "vms:\n  dev: {disk_size_gb: 0, boot: {kernel: kernel}, nics: [{name: lan0, network: "
 	     "lan, ip: 10.10.0.10}]}\n"
