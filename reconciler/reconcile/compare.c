@@ -1,0 +1,274 @@
+/* What is asked for against what is: which changes a request comes to. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "reconciler/base/clock.h"
+#include "reconciler/reconcile/session_internal.h"
+
+static bool selected(const struct cb_request *request, const char *name)
+{
+	for (size_t i = 0; i < request->n_names; i++) {
+		if (strcmp(request->names[i], name) == 0)
+			return true;
+	}
+	return request->n_names == 0;
+}
+
+static const struct cb_vm *find_vm(const struct cb_desired *desired, const char *name)
+{
+	cb_vec_each (const struct cb_vm, vm, &desired->vms) {
+		if (strcmp(vm->name, name) == 0)
+			return vm;
+	}
+	return NULL;
+}
+
+/* The name of one tombstone, or of the one VM that was called so. */
+static int check_trash(const struct cb_domains *domains, const char *name, struct cb_error *err)
+{
+	const char *one = NULL, *other = NULL;
+
+	cb_vec_each (const struct cb_domain, domain, domains) {
+		if (domain->ownership != CB_OURS || !cb_stamp_is_trash(domain->stamp))
+			continue;
+		if (strcmp(domain->name, name) == 0)
+			return 0;
+		if (strcmp(cb_spec_string(&domain->stamp->applied, CB_TRASH_WAS), name) != 0)
+			continue;
+		other = one;
+		one = domain->name;
+	}
+	if (!one)
+		(void)cb_error_set(err, CB_E_USAGE, "there is no vm '%s' in the trash", name);
+	else if (other)
+		(void)cb_error_set(err, CB_E_USAGE, "the trash has several that were called '%s'",
+				   name);
+	else
+		return 0;
+	return cb_error_hint(err, one ? "name one as it is called now: `clonebox trash list`"
+				      : "`clonebox trash list` lists them");
+}
+
+/* Every name that was asked for must be known: a typo must not be a success. */
+static int check_names(const struct cb_request *request, const struct cb_domains *domains,
+		       struct cb_error *err)
+{
+	for (size_t i = 0; i < request->n_names; i++) {
+		const char *name = request->names[i];
+		const struct cb_domain *domain = cb_diff_match(domains, name);
+
+		if (request->trash != CB_TRASH_NONE) {
+			if (check_trash(domains, name, err) < 0)
+				return -(int)err->code;
+			continue;
+		}
+		if (find_vm(request->desired, name) || (request->destroy && domain))
+			continue;
+		if (request->destroy) {
+			(void)cb_error_set(err, CB_E_USAGE,
+					   "there is no vm '%s' in the manifest or on the host",
+					   name);
+			return cb_error_hint(err, "`clonebox status` lists the vms");
+		}
+		(void)cb_error_set(err, CB_E_USAGE, "there is no vm '%s' in the manifest", name);
+		return cb_error_hint(err, "check the name, or the file given with -f");
+	}
+	return 0;
+}
+
+static bool named_before(const struct cb_request *request, size_t index)
+{
+	for (size_t i = 0; i < index; i++) {
+		if (strcmp(request->names[i], request->names[index]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Networks and pools of the manifests. */
+static int compare_declared(struct cb_session *session, const struct cb_request *request,
+			    struct cb_arena *arena, const struct cb_observed *observed,
+			    struct cb_changes *changes, struct cb_error *err)
+{
+	const struct cb_desired *desired = request->desired;
+
+	cb_vec_each (const struct cb_declared, declared, &desired->pools) {
+		struct cb_pool *pool = cb_arena_new(arena, struct cb_pool);
+		struct cb_change change;
+		int r;
+
+		/* A pool stays when VMs go: what was retained is in it. */
+		if (request->destroy)
+			continue;
+		r = session->driver->ops->pool(session->driver, arena, declared->name, pool, err);
+		if (r < 0 && r != -CB_E_NOT_FOUND)
+			return cb_error_wrap(err, "cannot look at pool '%s'", declared->name);
+		cb_error_release(err);
+		cb_diff_pool(arena, declared, r == 0 ? pool : NULL, &change);
+		cb_vec_push(arena, changes, change);
+	}
+	cb_vec_each (const struct cb_declared, declared, &desired->networks) {
+		struct cb_change change;
+
+		if (request->destroy)
+			continue;
+		cb_diff_network(arena, declared, desired->owner, &observed->networks, &change);
+		cb_vec_push(arena, changes, change);
+	}
+	return 0;
+}
+
+static void compare_vms(const struct cb_request *request, struct cb_arena *arena,
+			const struct cb_observed *observed, struct cb_changes *changes)
+{
+	const struct cb_diff_context context = {
+		.take_over = request->take_over,
+		.restart = (request->flags & CB_PLAN_RESTART) != 0,
+		.recreate = (request->flags & CB_PLAN_RECREATE) != 0,
+		.kvm = observed->host.kvm,
+		.default_network = observed->default_network,
+	};
+	struct cb_change change;
+
+	if (request->destroy && request->n_names) {
+		for (size_t i = 0; i < request->n_names; i++) {
+			const char *name = request->names[i];
+
+			if (named_before(request, i))
+				continue;
+			cb_diff_absent(arena, name, find_vm(request->desired, name),
+				       &observed->domains, &context, &change);
+			cb_vec_push(arena, changes, change);
+		}
+		return;
+	}
+	cb_vec_each (const struct cb_vm, vm, &request->desired->vms) {
+		if (!selected(request, vm->name))
+			continue;
+		if (request->destroy)
+			cb_diff_absent(arena, vm->name, vm, &observed->domains, &context, &change);
+		else
+			cb_diff_vm(arena, vm, &observed->domains, &context, &change);
+		cb_vec_push(arena, changes, change);
+	}
+}
+
+/* Whether one of the manifests that were read had made it. */
+static bool made_here(const struct cb_desired *desired, const struct cb_domain *domain)
+{
+	cb_vec_each (const char *const, source, &desired->sources) {
+		if (strcmp(*source, domain->stamp->source) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What the manifests made and do not speak of any more. One that is protected stays, and that is
+ * said; what another manifest of the same owner made is none of theirs. */
+static void compare_orphans(const struct cb_request *request, struct cb_arena *arena,
+			    const struct cb_observed *observed, struct cb_changes *changes)
+{
+	const struct cb_diff_context context = {.take_over = request->take_over};
+
+	cb_vec_each (const struct cb_domain, domain, &observed->domains) {
+		struct cb_change change;
+
+		if (domain->ownership != CB_OURS || cb_stamp_is_trash(domain->stamp) ||
+		    find_vm(request->desired, domain->stamp->name) ||
+		    !(request->take_over || made_here(request->desired, domain)))
+			continue;
+		cb_diff_absent(arena, domain->stamp->name, NULL, &observed->domains, &context,
+			       &change);
+		if (change.decision == CB_CASE_PROTECTED)
+			change.refusal = NULL;
+		cb_vec_push(arena, changes, change);
+	}
+}
+
+static bool is_due(const struct cb_session *session, const struct cb_domain *domain)
+{
+	const char *until = cb_spec_string(&domain->stamp->applied, CB_TRASH_UNTIL);
+	char now[CB_TIME_SIZE];
+
+	cb_clock_format(session->config.now(), now);
+	return until && strcmp(until, now) <= 0;
+}
+
+static bool is_asked_for(const struct cb_request *request, const struct cb_domain *domain)
+{
+	const char *was = cb_spec_string(&domain->stamp->applied, CB_TRASH_WAS);
+
+	for (size_t i = 0; i < request->n_names; i++) {
+		if (strcmp(request->names[i], domain->name) == 0 ||
+		    strcmp(request->names[i], was) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What an apply removes from the trash because its time is over, or what was asked for by name. */
+static void compare_trash(const struct cb_session *session, const struct cb_request *request,
+			  struct cb_arena *arena, const struct cb_domains *domains,
+			  struct cb_changes *changes)
+{
+	cb_vec_each (const struct cb_domain, domain, domains) {
+		struct cb_change change;
+
+		if (domain->ownership != CB_OURS || !cb_stamp_is_trash(domain->stamp))
+			continue;
+		if (request->trash == CB_TRASH_RESTORE && is_asked_for(request, domain))
+			cb_diff_restore(arena, domain, domains, &change);
+		else if (request->trash == CB_TRASH_PURGE && is_asked_for(request, domain))
+			cb_diff_purge(domain, false, &change);
+		else if (request->trash != CB_TRASH_RESTORE && request->n_names == 0 &&
+			 is_due(session, domain))
+			cb_diff_purge(domain, true, &change);
+		else
+			continue;
+		cb_vec_push(arena, changes, change);
+	}
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct cb_change *left = a, *right = b;
+
+	return strcmp(left->name, right->name);
+}
+
+int cb_session_compare(struct cb_session *session, const struct cb_request *request,
+		       struct cb_arena *arena, struct cb_observed *observed,
+		       struct cb_changes *changes, struct cb_error *err)
+{
+	struct cb_changes vms = {0};
+	int r = cb_observe(session->driver, arena, request->desired, observed, err);
+
+	if (r < 0 || (r = check_names(request, &observed->domains, err)) < 0)
+		return r;
+	if (request->trash != CB_TRASH_NONE) {
+		compare_trash(session, request, arena, &observed->domains, changes);
+		return 0;
+	}
+	if ((r = compare_declared(session, request, arena, observed, changes, err)) < 0)
+		return r;
+	compare_vms(request, arena, observed, &vms);
+	if (request->prune)
+		compare_orphans(request, arena, observed, &vms);
+	if (!request->destroy)
+		compare_trash(session, request, arena, &observed->domains, &vms);
+	if (vms.len > 0)
+		qsort(vms.items, vms.len, sizeof(*vms.items), by_name);
+	/* All VMs go: so do the networks that were made for them. */
+	cb_vec_each (const struct cb_declared, declared, &request->desired->networks) {
+		struct cb_change change;
+
+		if (!request->destroy || request->n_names)
+			continue;
+		cb_diff_network_absent(arena, declared, request->desired->owner,
+				       &observed->networks, &observed->domains, &vms, &change);
+		cb_vec_push(arena, changes, change);
+	}
+	cb_vec_each (const struct cb_change, vm, &vms)
+		cb_vec_push(arena, changes, *vm);
+	return 0;
+}
