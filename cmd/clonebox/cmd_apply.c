@@ -492,22 +492,24 @@ static int list_trash(struct work *work)
 {
 	cb_auto_str struct cb_str text = {0};
 	json_t *vms = json_array();
-	int code;
+	int unwell, r;
 
 	plan_all(work);
-	code = cb_lanes_report(&work->lanes);
+	unwell = cb_lanes_report(&work->lanes);
 	cb_vec_each (const struct cb_lane, lane, &work->lanes) {
 		if (lane->code)
 			continue;
 		cb_render_trash(&text, &lane->planned.observed.domains);
 		cb_render_trash_json(vms, &lane->planned.observed.domains);
 	}
-	if (work->cli->json)
-		return cb_ui_print_json(
-			       json_pack("{s:s,s:o}", "schema", "clonebox/trash/v1", "vms", vms)) ||
-		       code;
-	json_decref(vms);
-	return cb_ui_print(cb_str_text(&text)) || code;
+	if (count_well(&work->lanes) == 0 || !work->cli->json) {
+		json_decref(vms);
+		r = text.len ? cb_ui_print(cb_str_text(&text)) : 0;
+	} else {
+		r = cb_ui_print_json(
+			json_pack("{s:s,s:o}", "schema", "clonebox/trash/v1", "vms", vms));
+	}
+	return r ? r : unwell;
 }
 
 int cb_cmd_trash(const struct cb_cli *cli)

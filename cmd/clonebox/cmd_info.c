@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "cmd/clonebox/lanes.h"
+#include "reconciler/base/log.h"
 #include "schema/explain.h"
 
 #ifndef CB_VERSION
@@ -45,7 +46,8 @@ static bool all_in_sync(const struct cb_lane *lane)
 	return true;
 }
 
-/* Addresses of the running VMs of ours; a guest that does not tell is no error. */
+/* Addresses of the running VMs of ours. One whose addresses cannot be had is shown without; a host
+ * that is gone is not shown at all. */
 static void ask_addresses(struct cb_lane *lane)
 {
 	const struct cb_domains *domains = &lane->planned.observed.domains;
@@ -56,10 +58,16 @@ static void ask_addresses(struct cb_lane *lane)
 		cb_auto_error struct cb_error err = {0};
 
 		lane->addresses[i] = (struct cb_addresses){0};
-		if (domains->items[i].ownership == CB_OURS && domains->items[i].active &&
+		if (domains->items[i].ownership != CB_OURS || !domains->items[i].active ||
 		    cb_session_addresses(lane->session, &lane->arena, domains->items[i].uuid,
-					 &lane->addresses[i], &err) < 0)
-			lane->addresses[i] = (struct cb_addresses){0};
+					 &lane->addresses[i], &err) == 0)
+			continue;
+		lane->addresses[i] = (struct cb_addresses){0};
+		if (err.code == CB_E_UNAVAILABLE) {
+			cb_lane_fail(lane, &err);
+			return;
+		}
+		cb_log(CB_LOG_WARN, "no-addresses", "%s", err.message);
 	}
 }
 

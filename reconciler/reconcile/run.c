@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "reconciler/base/clock.h"
+#include "reconciler/base/log.h"
 #include "reconciler/reconcile/session_internal.h"
 
 enum state { WAITING, RUNNING, OVER };
@@ -221,8 +221,10 @@ static void *worker(void *ctx)
 	cb_auto_error struct cb_error err = {0};
 
 	/* Without a connection of its own it is of no use; the first worker does it all. */
-	if (session->config.open(session->config.uri, &context.driver, &err) < 0)
+	if (session->config.open(session->config.uri, &context.driver, &err) < 0) {
+		cb_log(CB_LOG_WARN, "worker-without-connection", "%s", err.message);
 		return NULL;
+	}
 	context.event = session->config.event ? tell : NULL;
 	context.event_ctx = runner;
 	if (context.progress.report) {
