@@ -57,6 +57,7 @@ static const struct {
 	{"nics[].type", {"network", "bridge", "user"}},
 	{"disks[].format", {"qcow2", "raw"}},
 	{"disks[].bus", {"virtio", "scsi", "sata"}},
+	{"mounts[].kind", {"9p", "virtiofs"}},
 	{"disks[].cache", {"none", "writeback", "writethrough", "directsync", "unsafe"}},
 };
 
@@ -126,6 +127,11 @@ static bool is_bus_name(const char *text)
 	return !strpbrk(text, "/\n\t ");
 }
 
+static bool is_absolute(const char *text)
+{
+	return *text == '/';
+}
+
 static const struct {
 	const char *pattern;
 	bool (*fits)(const char *text);
@@ -135,6 +141,7 @@ static const struct {
 	{"nics[].model", cb_is_name, "a model of a network card"},
 	{"nics[].source", is_bus_name, "the name of a network or bridge"},
 	{"nics[].forwards", is_forwards, "a list like 'tcp:2222:22 udp:5353:53'"},
+	{"mounts[].source", is_absolute, "an absolute path"},
 	{"disks[].serial", is_serial, "a serial number"},
 	{"cpu", is_bus_name, "a model of a processor"},
 };
@@ -207,6 +214,41 @@ int cb_check_nics(const struct cb_spec *document, const struct cb_spec *set, str
 
 		if (path.name && strncmp(path.pattern, "nics[]", 6) == 0)
 			r = check_nic(&arena, document, set, path.name, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* 9p has no room for more, and what no read-only mount is must not be taken for one. */
+static int check_mount(struct cb_arena *arena, const struct cb_spec *document, const char *name,
+		       struct cb_error *err)
+{
+	enum { TAG_MAX = 31 };
+
+	const char *kind =
+		cb_spec_string(document, cb_arena_printf(arena, "mounts[%s].kind", name));
+
+	if (strlen(name) > TAG_MAX)
+		return cb_error_set(err, CB_E_INVALID, "'mounts[%s]' has more than %d letters",
+				    name, TAG_MAX);
+	if (kind && strcmp(kind, "virtiofs") == 0 &&
+	    cb_spec_bool(document, cb_arena_printf(arena, "mounts[%s].readonly", name), false))
+		return cb_error_set(err, CB_E_INVALID,
+				    "'mounts[%s].readonly' is for kind '9p' alone", name);
+	return 0;
+}
+
+int cb_check_mounts(const struct cb_spec *document, const struct cb_spec *set, struct cb_error *err)
+{
+	cb_auto_arena struct cb_arena arena = {0};
+
+	cb_vec_each (const struct cb_entry, entry, set) {
+		struct cb_path path = cb_path_of(&arena, entry->path);
+		int r = 0;
+
+		if (path.name && strncmp(path.pattern, "mounts[]", 8) == 0)
+			r = check_mount(&arena, document, path.name, err);
 		if (r < 0)
 			return r;
 	}

@@ -35,6 +35,10 @@ CB_CHECKED int cb_check_values(const struct cb_spec *set, struct cb_error *err);
 CB_CHECKED int cb_check_nics(const struct cb_spec *document, const struct cb_spec *set,
 			     struct cb_error *err);
 
+/* The same of shared directories. */
+CB_CHECKED int cb_check_mounts(const struct cb_spec *document, const struct cb_spec *set,
+			       struct cb_error *err);
+
 /* A network as it stands in the document that `set` was written into. */
 CB_CHECKED int cb_check_network(const struct cb_spec *document, const struct cb_spec *set,
 				struct cb_error *err);

@@ -45,6 +45,14 @@
  *	disks[N].cache                   "none", "writeback", ... as libvirt has them; none: QEMU's
  *	disks[N].serial                  string
  *	disks[N].readonly, .shareable    bool
+ *	mounts[N].source                 string: a directory of the host that is shared with the
+ *	                                 guest, which knows it as N (31 bytes at most); setting it
+ *	                                 where there is no such one adds it, CB_NONE takes it away
+ *	mounts[N].kind                   "9p" | "virtiofs"; "9p" unless set. virtiofs needs memory
+ *	                                 that the host shares: it is made so, and is not any more
+ *	                                 when the last of them goes; where somebody has undone
+ *	                                 that, the mount does not count as there
+ *	mounts[N].readonly               bool: whether the guest can only read; not for virtiofs
  *	ram_mb.max, vcpus.max            int: in `live` only, what the machine was started with
  *	autostart (read only)            bool
  *	state (read only)                "running" | "stopped"

@@ -16,6 +16,7 @@ struct cb_host {
 		hypervisor_version; /* major * 1,000,000 + minor * 1,000 + ... */
 	bool kvm;                   /* domains of type kvm can be defined */
 	bool uefi;                  /* firmware for it is installed */
+	bool virtiofs;              /* directories can be shared with it */
 	bool local;                 /* reached through a local socket: same kernel as ours */
 	unsigned cpus;
 	uint64_t memory_mb, free_memory_mb;

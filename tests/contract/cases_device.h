@@ -295,6 +295,109 @@ static void ports_are_forwarded_or_it_is_said(struct fixture *f)
 	cb_test_string_is(&is.document, "nics[nic0].type", "user");
 }
 
+/* Shared directories. -------------------------------------------------------------------------- */
+
+static void directories_are_shared_as_written(struct fixture *f)
+{
+	struct cb_spec set = {0};
+	struct cb_domain_edit edit;
+	struct cb_domain is;
+
+	cb_test_define(f);
+	cb_test_set(f, &set, "mounts[src-56c9e1c4].source", cb_string("/home/me/a, b & <c>"));
+	cb_test_set(f, &set, "mounts[src-56c9e1c4].kind", cb_string("virtiofs"));
+	cb_test_set(f, &set, "mounts[data].source", cb_string("/srv/data"));
+	cb_test_set(f, &set, "mounts[data].kind", cb_string("9p"));
+	cb_test_set(f, &set, "mounts[data].readonly", cb_bool(true));
+	cb_test_set(f, &set, "mounts[plain].source", cb_string("/srv/plain"));
+	edit = cb_test_edit(f, &set);
+	OK(f, domain_update, &edit);
+	is = cb_test_read(f);
+	cb_test_reads(f, &is.document, &set);
+	cb_test_string_is(&is.document, "mounts[plain].kind", "9p");
+	assert_false(cb_spec_bool(&is.document, "mounts[plain].readonly", true));
+	assert_false(cb_spec_bool(&is.document, "mounts[src-56c9e1c4].readonly", true));
+	/* They are no files of the domain's: nobody who looks for disks finds them. */
+	assert_int_equal(is.files.len, 0);
+
+	set = (struct cb_spec){0};
+	cb_test_set(f, &set, "mounts[src-56c9e1c4].source", cb_string("/elsewhere"));
+	cb_test_set(f, &set, "mounts[src-56c9e1c4].kind", cb_string("9p"));
+	cb_test_set(f, &set, "mounts[data].readonly", cb_bool(false));
+	cb_test_set(f, &set, "mounts[plain].kind", cb_string("virtiofs"));
+	edit = cb_test_edit(f, &set);
+	OK(f, domain_update, &edit);
+	is = cb_test_read(f);
+	cb_test_reads(f, &is.document, &set);
+	cb_test_string_is(&is.document, "mounts[data].source", "/srv/data");
+
+	set = (struct cb_spec){0};
+	cb_test_set(f, &set, "mounts[src-56c9e1c4].source", absent);
+	cb_test_set(f, &set, "mounts[data].source", absent);
+	cb_test_set(f, &set, "mounts[plain].source", absent);
+	edit = cb_test_edit(f, &set);
+	OK(f, domain_update, &edit);
+	is = cb_test_read(f);
+	cb_vec_each (const struct cb_entry, entry, &is.document)
+		assert_null(strstr(entry->path, "mounts["));
+}
+
+/* Of what was made for a mount nothing is left when it goes. */
+static void memory_is_as_before_when_the_last_goes(struct fixture *f)
+{
+	struct cb_spec set = {0};
+	struct cb_domain_edit edit;
+
+	cb_test_define(f);
+	assert_true(position(f, "memoryBacking") < 0);
+	cb_test_set(f, &set, "mounts[src].source", cb_string("/src"));
+	cb_test_set(f, &set, "mounts[src].kind", cb_string("virtiofs"));
+	edit = cb_test_edit(f, &set);
+	OK(f, domain_update, &edit);
+	assert_true(position(f, "memfd") >= 0 && position(f, "'shared'") >= 0);
+	(void)cb_test_change(f, "mounts[src].source", absent);
+	assert_true(position(f, "memoryBacking") < 0);
+}
+
+/* With the real daemon, on a host that says that it has it. */
+static void a_machine_with_shared_directories_starts(struct fixture *f)
+{
+	struct cb_spec set = cb_test_spec(f);
+	struct cb_domain_new new = {f->uuid, f->name, &set, cb_test_stamp(f)};
+	struct cb_host host;
+	struct cb_domain is;
+
+	OK(f, host, &f->arena, &host);
+	assert_true(host.virtiofs);
+	cb_test_set(f, &set, "mounts[a].source", cb_string(cb_test_directory()));
+	cb_test_set(f, &set, "mounts[a].kind", cb_string("virtiofs"));
+	cb_test_set(f, &set, "mounts[b].source", cb_string(cb_test_directory()));
+	cb_test_set(f, &set, "mounts[b].kind", cb_string("9p"));
+	cb_test_set(f, &set, "mounts[b].readonly", cb_bool(true));
+	OK(f, domain_define, &new);
+	OK(f, domain_start, f->uuid);
+	is = cb_test_read(f);
+	assert_true(is.active);
+	cb_test_string_is(&is.live, "mounts[a].kind", "virtiofs");
+	cb_test_string_is(&is.live, "mounts[b].source", cb_test_directory());
+	OK(f, domain_power_off, f->uuid);
+}
+
+static void directories_that_cannot_be_shared_are_refused(struct fixture *f)
+{
+	cb_test_define(f);
+	refuse(f, "mounts[src].source", cb_string("src"), CB_E_INVALID);
+	refuse(f, "mounts[a/b].source", cb_string("/src"), CB_E_INTERNAL);
+	refuse(f, "mounts[0123456789-0123456789-0123456789].source", cb_string("/src"),
+	       CB_E_INVALID);
+	refuse(f, "mounts[src].kind", cb_string("9p"), CB_E_INVALID);
+	refuse(f, "mounts[src].readonly", cb_bool(true), CB_E_INVALID);
+	(void)cb_test_change(f, "mounts[src].source", cb_string("/src"));
+	(void)cb_test_change(f, "mounts[src].kind", cb_string("virtiofs"));
+	refuse(f, "mounts[src].kind", cb_string("nfs"), CB_E_INVALID);
+	refuse(f, "mounts[src].readonly", cb_bool(true), CB_E_INVALID);
+}
+
 /* What people added. --------------------------------------------------------------------------- */
 
 static const char added_by_hand[] =
@@ -711,6 +814,10 @@ static const struct test_case device_cases[] = {
 	CASE(a_nic_comes_changes_and_goes, 0),
 	CASE(a_mode_is_about_nic0, 0),
 	CASE(ports_are_forwarded_or_it_is_said, 0),
+	CASE(directories_are_shared_as_written, 0),
+	CASE(memory_is_as_before_when_the_last_goes, CB_WORLD_XML),
+	CASE(a_machine_with_shared_directories_starts, CB_WORLD_QEMU),
+	CASE(directories_that_cannot_be_shared_are_refused, 0),
 	CASE(what_people_add_stays_theirs, CB_WORLD_XML),
 	CASE(the_macs_and_networks_of_strangers_are_known, CB_WORLD_XML),
 	CASE(a_wrong_device_is_refused_and_changes_nothing, 0),

@@ -195,6 +195,70 @@ static void firmware_of_others_is_seen(void **state)
 	end(&d);
 }
 
+/* Memory is shared for as long as a mount needs that, and what people say of memory stays. */
+static void memory_is_shared_where_a_mount_needs_it(void **state)
+{
+	static const char ours[] = "<channel><alias name='ua-agent'/></channel>";
+
+	static const struct {
+		const char *memory, *devices;
+		bool stays, memfd;
+	} rows[] = {
+		{"", ours, false, true},
+		{"", "", true, true}, /* a document of others: who knows whose it was */
+		{"<memoryBacking><locked/></memoryBacking>", ours, true, true},
+		{"<memoryBacking><hugepages/></memoryBacking>", ours, true, false},
+		{"<memoryBacking><source type='file'/></memoryBacking>", ours, true, false},
+		{"",
+		 "<channel><alias name='ua-agent'/></channel><filesystem type='mount'>"
+		 "<driver type='virtiofs'/><target dir='hand'/></filesystem>",
+		 true, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < CB_COUNT(rows); i++) {
+		struct cb_arena arena = {0};
+		struct document d =
+			parse(cb_arena_printf(&arena, "<domain>%s<devices>%s</devices></domain>",
+					      rows[i].memory, rows[i].devices));
+
+		assert_int_equal(set(&d, "mounts[a].source", "/a"), 0);
+		assert_false(has(&d, "shared"));
+		assert_int_equal(set(&d, "mounts[a].kind", "virtiofs"), 0);
+		assert_true(has(&d, "<access mode=\"shared\"/>"));
+		assert_true(has(&d, "memfd") == rows[i].memfd);
+		assert_int_equal(set(&d, "mounts[b].source", "/b"), 0);
+		assert_int_equal(set(&d, "mounts[b].kind", "virtiofs"), 0);
+		assert_int_equal(set(&d, "mounts[a].source", NULL), 0);
+		assert_true(has(&d, "shared"));
+		assert_int_equal(set(&d, "mounts[b].kind", "9p"), 0);
+		assert_true(has(&d, "shared") == rows[i].stays);
+		assert_true(has(&d, "<memoryBacking") == rows[i].stays);
+		assert_string_equal(get(&d, "mounts[b].source"), "/b");
+		end(&d);
+		cb_arena_release(&arena);
+	}
+}
+
+/* libvirt would define such a machine, or not start it: it counts as taken off. */
+static void a_mount_that_cannot_work_is_none(void **state)
+{
+	struct document d = parse("<domain><devices/></domain>");
+
+	(void)state;
+	assert_int_equal(set(&d, "mounts[a].source", "/a"), 0);
+	assert_int_equal(set(&d, "mounts[a].kind", "virtiofs"), 0);
+	cb_xml_drop(cb_xml_at(d.root, "memoryBacking/access"));
+	assert_null(get(&d, "mounts[a].source"));
+	assert_int_equal(set(&d, "mounts[a].source", "/a"), -CB_E_CONFLICT);
+	assert_int_equal(set(&d, "mounts[a].kind", "virtiofs"), 0);
+	assert_string_equal(get(&d, "mounts[a].source"), "/a");
+	cb_xml_set_attr(cb_xml_at(d.root, "devices/filesystem/target"), "dir", "other");
+	assert_null(get(&d, "mounts[a].source"));
+	assert_int_equal(set(&d, "mounts[a].source", "/a"), 0);
+	end(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -204,6 +268,8 @@ int main(void)
 		cmocka_unit_test(processors_keep_what_people_say_of_them),
 		cmocka_unit_test(boards_are_read_by_family),
 		cmocka_unit_test(firmware_of_others_is_seen),
+		cmocka_unit_test(memory_is_shared_where_a_mount_needs_it),
+		cmocka_unit_test(a_mount_that_cannot_work_is_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

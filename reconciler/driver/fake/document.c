@@ -38,6 +38,9 @@ static const struct row {
 	{"disks[].serial", CB_STRING},
 	{"disks[].readonly", CB_BOOL, .otherwise = "false"},
 	{"disks[].shareable", CB_BOOL, .otherwise = "false"},
+	{"mounts[].source", CB_STRING, .makes = true},
+	{"mounts[].kind", CB_STRING, .otherwise = "9p"},
+	{"mounts[].readonly", CB_BOOL, .otherwise = "false"},
 };
 
 static const struct row *find(const struct cb_path *path)
@@ -293,7 +296,9 @@ int cb_fake_apply(json_t *document, const struct cb_spec *set, struct cb_error *
 	}
 	complete(&arena, document);
 	cb_fake_read_spec(&arena, document, &whole);
-	return cb_check_nics(&whole, set, err);
+	if ((r = cb_check_nics(&whole, set, err)) < 0)
+		return r;
+	return cb_check_mounts(&whole, set, err);
 }
 
 /* What it refers to. --------------------------------------------------------------------------- */

@@ -12,8 +12,8 @@
  * beside the rest:
  *	into a domain  "agent": true (a guest agent answers), "deaf": true (ACPI has no effect),
  *	               "addresses": [{"mac", "address"}]
- *	at the top     "kvm": true, "uefi": false, "passt": false (what the host can or cannot do),
- *	               "free_memory_mb"
+ *	at the top     "kvm": true, "uefi": false, "passt": false, "virtiofs": false (what the host
+ *	               can or cannot do), "free_memory_mb"
  */
 #ifndef CB_DRIVER_FAKE_INTERNAL_H
 #define CB_DRIVER_FAKE_INTERNAL_H

@@ -106,17 +106,23 @@ static xmlNodePtr anchor_domain(xmlNodePtr domain, const char *name)
 	return domain;
 }
 
-#define anchor_nic      cb_device_nic
-#define anchor_new_nic  cb_device_nic
-#define anchor_disk     cb_device_disk
-#define anchor_new_disk cb_device_disk
-#define names_domain    NULL
-#define names_nic       cb_device_nic_names
-#define names_new_nic   cb_device_nic_names
-#define names_disk      cb_device_disk_names
-#define names_new_disk  cb_device_disk_names
+#define anchor_nic       cb_device_nic
+#define anchor_new_nic   cb_device_nic
+#define anchor_disk      cb_device_disk
+#define anchor_new_disk  cb_device_disk
+#define anchor_mount     cb_device_mount
+#define anchor_new_mount cb_device_mount
+#define names_domain     NULL
+#define names_nic        cb_device_nic_names
+#define names_new_nic    cb_device_nic_names
+#define names_disk       cb_device_disk_names
+#define names_new_disk   cb_device_disk_names
+#define names_mount      cb_device_mount_names
+#define names_new_mount  cb_device_mount_names
 
-enum { makes_domain, makes_nic = 0, makes_disk = 0, makes_new_nic = 1, makes_new_disk = 1 };
+enum { makes_domain, makes_nic = 0, makes_disk = 0, makes_mount = 0 };
+
+enum { makes_new_nic = 1, makes_new_disk = 1, makes_new_mount = 1 };
 
 #define cb_bind_get_name cb_bind_get_text
 #define live_never       NULL
@@ -287,7 +293,9 @@ int cb_bind_write(xmlNodePtr domain, const struct cb_spec *set, struct cb_error 
 			return r;
 	}
 	cb_bind_read(&arena, domain, &document);
-	return cb_check_nics(&document, set, err);
+	if ((r = cb_check_nics(&document, set, err)) < 0)
+		return r;
+	return cb_check_mounts(&document, set, err);
 }
 
 int cb_bind_verify(xmlNodePtr domain, const struct cb_spec *set, struct cb_error *err)

@@ -8,6 +8,7 @@ const char cb_alias_agent[] = "ua-agent";
 
 static const char disk_prefix[] = "ua-disk-";
 static const char nic_prefix[] = "ua-nic-";
+static const char mount_prefix[] = "ua-mount-";
 
 static const char *alias_of(struct cb_arena *arena, xmlNodePtr device)
 {
@@ -62,7 +63,7 @@ static xmlNodePtr find(xmlNodePtr domain, const char *kind, const char *prefix, 
 
 /* What has no name in a document of ours is somebody else's, also where our own device of that kind
  * was taken away: it is never met in its place. */
-static bool is_ours(xmlNodePtr domain)
+bool cb_device_is_ours(xmlNodePtr domain)
 {
 	for (xmlNodePtr node = cb_device_first(domain, "channel"); node; node = cb_xml_next(node)) {
 		if (cb_device_has_alias(node, cb_alias_agent))
@@ -84,7 +85,7 @@ static xmlNodePtr adopted_root(xmlNodePtr domain)
 {
 	cb_auto_arena struct cb_arena arena = {0};
 
-	if (is_ours(domain))
+	if (cb_device_is_ours(domain))
 		return NULL;
 	for (xmlNodePtr node = cb_device_first(domain, "disk"); node; node = cb_xml_next(node)) {
 		const char *alias = alias_of(&arena, node);
@@ -108,7 +109,7 @@ static xmlNodePtr adopted_nic(xmlNodePtr domain)
 	cb_auto_arena struct cb_arena arena = {0};
 	xmlNodePtr first = cb_device_first(domain, "interface");
 
-	if (is_ours(domain))
+	if (cb_device_is_ours(domain))
 		return NULL;
 	for (xmlNodePtr node = first; node; node = cb_xml_next(node)) {
 		if (name_of(&arena, node, nic_prefix))
@@ -147,4 +148,14 @@ void cb_device_nic_names(struct cb_arena *arena, xmlNodePtr domain, struct cb_na
 	read_names(arena, cb_device_first(domain, "interface"), nic_prefix, out);
 	if (!find(domain, "interface", nic_prefix, "nic0") && adopted_nic(domain))
 		cb_vec_push(arena, out, "nic0");
+}
+
+xmlNodePtr cb_device_mount(xmlNodePtr domain, const char *name)
+{
+	return find(domain, "filesystem", mount_prefix, name);
+}
+
+void cb_device_mount_names(struct cb_arena *arena, xmlNodePtr domain, struct cb_names *out)
+{
+	read_names(arena, cb_device_first(domain, "filesystem"), mount_prefix, out);
 }

@@ -16,37 +16,60 @@ static bool is_local(const char *text)
 	return local;
 }
 
-/* Firmware that libvirt can choose by itself. */
-static bool has_uefi(const char *capabilities)
+/* "qemu:///session": libvirt runs as a user. */
+static bool is_session(const char *text)
 {
-	cb_auto_error struct cb_error err = {0};
-	cb_auto_xml xmlDocPtr doc = NULL;
-	xmlNodePtr kind, word;
+	xmlURIPtr uri = xmlParseURI(text);
+	bool session = uri && uri->path && strcmp(uri->path, "/session") == 0;
 
-	if (cb_xml_parse(capabilities, &doc, &err) < 0)
-		return false;
-	kind = cb_xml_at(xmlDocGetRootElement(doc), "os/enum");
-	while (kind && !cb_xml_attr_is(kind, "name", "firmware"))
+	xmlFreeURI(uri);
+	return session;
+}
+
+/* Whether the word is one of those that an enumeration of the host's offers. */
+static bool offers(xmlNodePtr root, const char *path, const char *name, const char *wanted)
+{
+	xmlNodePtr kind = cb_xml_at(root, path);
+
+	while (kind && !cb_xml_attr_is(kind, "name", name))
 		kind = cb_xml_next(kind);
-	for (word = cb_xml_child(kind, "value"); word; word = cb_xml_next(word)) {
+	for (xmlNodePtr word = cb_xml_child(kind, "value"); word; word = cb_xml_next(word)) {
 		cb_auto_arena struct cb_arena arena = {0};
 
-		if (strcmp(cb_xml_text(&arena, word), "efi") == 0)
+		if (strcmp(cb_xml_text(&arena, word), wanted) == 0)
 			return true;
 	}
 	return false;
 }
 
+/* Firmware that libvirt can choose by itself, and how directories can be shared: until 10.0 libvirt
+ * ran virtiofsd as root alone, whatever QEMU can do. */
+static void read_offers(const char *capabilities, struct cb_host *out)
+{
+	enum { VIRTIOFS_FOR_USERS = 10000000 };
+
+	cb_auto_error struct cb_error err = {0};
+	cb_auto_xml xmlDocPtr doc = NULL;
+	xmlNodePtr root;
+
+	if (cb_xml_parse(capabilities, &doc, &err) < 0)
+		return;
+	root = xmlDocGetRootElement(doc);
+	out->uefi = offers(root, "os/enum", "firmware", "efi");
+	out->virtiofs = offers(root, "devices/filesystem/enum", "driverType", "virtiofs") &&
+			(!is_session(out->uri) || out->libvirt_version >= VIRTIOFS_FOR_USERS);
+}
+
 /* 1, or 0 if the host has no such machines. Hosts say that in several ways; only no answer at all
  * is an error. */
-static int read_capabilities(struct cb_libvirt *host, const char *type, bool *uefi,
+static int read_capabilities(struct cb_libvirt *host, const char *type, struct cb_host *out,
 			     struct cb_error *err)
 {
 	cb_auto_text char *text =
 		virConnectGetDomainCapabilities(host->conn, NULL, "x86_64", "q35", type, 0);
 
 	if (text) {
-		*uefi = has_uefi(text);
+		read_offers(text, out);
 		return 1;
 	}
 	(void)cb_libvirt_error(host, err, "cannot read the host's capabilities");
@@ -58,11 +81,11 @@ static int read_capabilities(struct cb_libvirt *host, const char *type, bool *ue
 
 static int read_kinds(struct cb_libvirt *host, struct cb_host *out, struct cb_error *err)
 {
-	int r = read_capabilities(host, "kvm", &out->uefi, err);
+	int r = read_capabilities(host, "kvm", out, err);
 
 	out->kvm = r == 1;
 	if (r == 0)
-		r = read_capabilities(host, "qemu", &out->uefi, err);
+		r = read_capabilities(host, "qemu", out, err);
 	return r < 0 ? r : 0;
 }
 

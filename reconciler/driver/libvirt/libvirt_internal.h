@@ -173,6 +173,10 @@ CB_BIND_HALVES(gui);
 CB_BIND_HALVES(disk_source);
 CB_BIND_HALVES(disk_bus);
 
+/* mount.c */
+CB_BIND_HALVES(mount_source);
+CB_BIND_HALVES(mount_kind);
+
 /* live.c */
 #define CB_LIVE(name)                                                                              \
 	int cb_live_##name(struct cb_libvirt *host, virDomainPtr domain,                           \
@@ -182,7 +186,8 @@ CB_LIVE(vcpus);
 CB_LIVE(description);
 
 /* device.c: libvirt keeps an alias that starts with "ua-" and gives out no such alias itself. Our
- * devices have "ua-disk-NAME", "ua-nic-NAME" and, where there is one of a kind, a fixed one. */
+ * devices have "ua-disk-NAME", "ua-nic-NAME", "ua-mount-NAME" and, where there is one of a kind, a
+ * fixed one. */
 extern const char cb_alias_agent[]; /* marks a document as made by us */
 bool cb_device_has_alias(xmlNodePtr device, const char *alias);
 void cb_device_set_alias(xmlNodePtr device, const char *alias);
@@ -190,12 +195,16 @@ void cb_device_set_alias(xmlNodePtr device, const char *alias);
 void cb_device_set_name(xmlNodePtr device, const char *kind, const char *name);
 /* The first of its kind ("disk", "interface"); go on with cb_xml_next. */
 xmlNodePtr cb_device_first(xmlNodePtr domain, const char *kind);
+/* Whether the document was made by us. */
+bool cb_device_is_ours(xmlNodePtr domain);
 /* The device of that name, NULL where there is none. In a document that is not of our making, where
  * nothing has a name, the first that fits is disk "root" or NIC "nic0". */
 xmlNodePtr cb_device_disk(xmlNodePtr domain, const char *name);
 xmlNodePtr cb_device_nic(xmlNodePtr domain, const char *name);
 void cb_device_disk_names(struct cb_arena *arena, xmlNodePtr domain, struct cb_names *out);
 void cb_device_nic_names(struct cb_arena *arena, xmlNodePtr domain, struct cb_names *out);
+xmlNodePtr cb_device_mount(xmlNodePtr domain, const char *name);
+void cb_device_mount_names(struct cb_arena *arena, xmlNodePtr domain, struct cb_names *out);
 
 /* document.c */
 xmlDocPtr cb_document_new(const char *uuid, const char *name);
