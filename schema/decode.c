@@ -317,6 +317,8 @@ static void decode_keys(const struct cb_decode *d, const struct cb_yaml_node *no
 		} else if (cb_decode_is_null(pair->value)) {
 			if (!pair->duplicate)
 				set_nothing(d, pair->value, at, spec);
+		} else if (field->type == CB_TYPE_MOUNTS) {
+			cb_decode_paths(d, pair->value, field, spec);
 		} else if (field->type == CB_TYPE_MAP || field->type == CB_TYPE_LIST) {
 			decode_inner(d, pair->value, field, at, spec, name);
 		} else if (!cb_decode_value(d, field, pair->value, &value, &origin)) {

@@ -58,6 +58,10 @@ void cb_decode_vm(const struct cb_decode *d, const struct cb_yaml_node *map, str
 void cb_decode_entry(const struct cb_decode *d, enum cb_scope scope, const struct cb_yaml_node *map,
 		     struct cb_spec *spec);
 
+/* Reads `paths`, the field, into the spec. */
+void cb_decode_paths(const struct cb_decode *d, const struct cb_yaml_node *node,
+		     const struct cb_field *field, struct cb_spec *spec);
+
 /* Reads the name of a VM, or of `what` ("host"), from a value or from a key of `vms:`. NULL where
  * it is none: reported. */
 const char *cb_decode_name(const struct cb_decode *d, const char *what,

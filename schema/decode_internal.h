@@ -27,6 +27,10 @@ bool cb_decode_content(const struct cb_decode *d, const struct cb_field *field,
 		       const struct cb_yaml_node *node, struct cb_value *value,
 		       struct cb_origin *origin);
 
+/* paths.c: an absolute path, as it is written most simply; false where it is none: reported. */
+bool cb_decode_directory(const struct cb_decode *d, const struct cb_field *field,
+			 const struct cb_yaml_node *node, struct cb_value *value);
+
 /* "for example: ..." */
 const char *cb_decode_example(const struct cb_decode *d, const struct cb_field *field);
 

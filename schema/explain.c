@@ -109,6 +109,12 @@ static void add_type(struct cb_str *out, const struct cb_field *field)
 	case CB_TYPE_LIST:
 		cb_str_add(out, "list, each entry with a `name`");
 		break;
+	case CB_TYPE_DIRECTORY:
+		cb_str_add(out, "absolute path");
+		break;
+	case CB_TYPE_MOUNTS:
+		cb_str_add(out, "map: directory of the host to directory of the guest");
+		break;
 	case CB_TYPE_JSON:
 	case CB_TYPE_MAP:
 		cb_str_add(out, "map");
@@ -157,8 +163,10 @@ static bool is_below(const struct cb_field *field, const struct cb_field *map)
 
 	if (is_container(map))
 		return field->scope == scope_below(map);
-	return field->scope == map->scope && strncmp(field->path, map->path, len) == 0 &&
-	       strchr(".[", field->path[len]) && field->path[len];
+	/* What is said beside `vm:` has its rows with the VM. */
+	return field->scope == (map->type == CB_TYPE_MOUNTS ? CB_SCOPE_VM : map->scope) &&
+	       strncmp(field->path, map->path, len) == 0 && strchr(".[", field->path[len]) &&
+	       field->path[len];
 }
 
 /* The path as people would say it: with what it stands below in front. */
@@ -205,7 +213,8 @@ static void explain_field(struct cb_str *out, const struct cb_field *field)
 			      cb_mutability_name(field->mutability),
 			      change_words(field->mutability));
 	cb_str_printf(out, "\n  %-10s%s\n", "example", field->example);
-	if (field->type == CB_TYPE_MAP || field->type == CB_TYPE_LIST)
+	if (field->type == CB_TYPE_MAP || field->type == CB_TYPE_LIST ||
+	    field->type == CB_TYPE_MOUNTS)
 		add_children(out, field);
 }
 

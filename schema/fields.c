@@ -128,12 +128,14 @@ struct cb_value cb_field_default(const struct cb_field *field)
 	case CB_TYPE_IP:
 	case CB_TYPE_CIDR:
 	case CB_TYPE_SECRET:
+	case CB_TYPE_DIRECTORY:
 		return cb_string(field->initial);
 	case CB_TYPE_SIZE:
 	case CB_TYPE_TEXTS:
 	case CB_TYPE_JSON:
 	case CB_TYPE_MAP:
 	case CB_TYPE_LIST:
+	case CB_TYPE_MOUNTS:
 	case CB_TYPE_ANY:
 		break;
 	}

@@ -266,6 +266,8 @@ static void load_beside(struct file *file, struct root *root, const struct cb_fi
 		cb_decode_problem(&file->decode, pair->key, "manifest.place",
 				  "move it below the names of the VMs that it is for",
 				  "'%s' cannot stand beside 'vms:'", field->path);
+	else if (field->type == CB_TYPE_MOUNTS && !cb_decode_is_null(pair->value))
+		cb_decode_paths(&file->decode, pair->value, field, &root->beside);
 	else if (field->mutability != CB_MUT_LATER &&
 		 cb_decode_value(&file->decode, field, pair->value, &value, &origin))
 		cb_spec_set(file->fleet->arena, &root->beside, field->path, value, origin);
@@ -310,6 +312,7 @@ static void load_root_key(struct file *file, struct root *root, const struct cb_
 static void add_beside(struct file *file, const struct root *root)
 {
 	struct cb_fleet *fleet = file->fleet;
+	const char *last = "";
 
 	/* Lost otherwise, without a word; a file with nothing else has its own problem. */
 	if (!root->has_vm && file->says_something) {
@@ -317,10 +320,16 @@ static void add_beside(struct file *file, const struct root *root)
 			struct cb_schema_at at = {
 				CB_PROBLEM,         "manifest.place",   NULL,
 				entry->origin.file, entry->origin.line, entry->origin.column};
+			/* The directories of `paths` came from one key. */
+			const char *key = cb_arena_strndup(fleet->arena, entry->path,
+							   strcspn(entry->path, "["));
 
-			cb_schema_report(fleet->arena, fleet->problems, &at,
-					 "move it below the VM, profile or default that it is for",
-					 "'%s' needs a 'vm:' beside it", entry->path);
+			if (strcmp(key, last) != 0)
+				cb_schema_report(fleet->arena, fleet->problems, &at,
+						 "move it below the VM, profile or default that it "
+						 "is for",
+						 "'%s' needs a 'vm:' beside it", key);
+			last = key;
 		}
 	}
 	for (size_t i = root->first_block; i < fleet->blocks.len; i++) {

@@ -61,6 +61,10 @@ const char *cb_decode_wanted(const struct cb_decode *d, const struct cb_field *f
 		return "a map";
 	case CB_TYPE_LIST:
 		return "a list";
+	case CB_TYPE_DIRECTORY:
+		return "an absolute path";
+	case CB_TYPE_MOUNTS:
+		return "a map";
 	case CB_TYPE_ANY:
 		return "a value";
 	}
@@ -433,6 +437,9 @@ static bool decode_scalar(const struct cb_decode *d, const struct cb_field *fiel
 		return cb_decode_text(d, field, node, value) && name_is_fine(d, field, node);
 	case CB_TYPE_KEY:
 		return cb_decode_text(d, field, node, value) && key_is_fine(d, field, node);
+	case CB_TYPE_DIRECTORY:
+		return cb_decode_text(d, field, node, value) &&
+		       cb_decode_directory(d, field, node, value);
 	case CB_TYPE_SIZE:
 		return decode_size(d, field, node, value);
 	case CB_TYPE_MAC:
@@ -443,6 +450,7 @@ static bool decode_scalar(const struct cb_decode *d, const struct cb_field *fiel
 	case CB_TYPE_JSON:
 	case CB_TYPE_MAP:
 	case CB_TYPE_LIST:
+	case CB_TYPE_MOUNTS:
 	case CB_TYPE_ANY:
 		break;
 	}

@@ -30,6 +30,7 @@ static size_t name_length(const char *text)
 static bool is_name(const struct cb_field *field)
 {
 	return field->type == CB_TYPE_NAME || field->type == CB_TYPE_KEY ||
+	       field->type == CB_TYPE_DIRECTORY ||
 	       (field->scope == CB_SCOPE_ROOT && field->mutability == CB_MUT_IMMUTABLE);
 }
 

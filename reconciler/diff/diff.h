@@ -57,6 +57,7 @@ enum cb_decision {
 /* What `auto` means on this host, and what the caller allows. */
 struct cb_diff_context {
 	bool kvm;
+	bool virtiofs;
 	bool default_network; /* is active */
 	bool restart;         /* running VMs may be restarted for what is staged */
 	bool recreate;        /* new root disks may be made where a change needs that */

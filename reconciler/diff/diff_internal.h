@@ -13,6 +13,11 @@ bool cb_diff_same(const struct cb_value *a, const struct cb_value *b);
 void cb_diff_fields(struct cb_arena *arena, const struct cb_diff_context *context,
 		    struct cb_change *change);
 
+/* mounts.c: what the guest is told of directories that are shared with it, as an entry of this
+ * path; NULL where there are none. */
+#define CB_DIFF_MOUNTS "paths"
+const struct cb_entry *cb_diff_told_mounts(struct cb_arena *arena, const struct cb_spec *wanted);
+
 /* Nothing will be done, for this reason. */
 void cb_diff_refuse(struct cb_change *change, enum cb_decision decision, const char *why,
 		    const char *fix);

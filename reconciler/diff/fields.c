@@ -42,6 +42,8 @@ static struct cb_value resolve_auto(const struct cb_field *field, struct cb_valu
 		return *recorded;
 	if (strcmp(field->path, "accel") == 0)
 		return cb_string(context->kvm ? "kvm" : "tcg");
+	if (strcmp(field->path, "paths[].kind") == 0)
+		return cb_string(context->virtiofs ? "virtiofs" : "9p");
 	if (strcmp(field->path, "network_mode") == 0)
 		return cb_string(context->default_network ? "default" : "user");
 	return value;
@@ -51,9 +53,9 @@ static struct cb_value resolve_auto(const struct cb_field *field, struct cb_valu
 static bool merged(const struct cb_field *field)
 {
 	return field->scope == CB_SCOPE_VM && field->type != CB_TYPE_MAP &&
-	       field->type != CB_TYPE_LIST && field->type != CB_TYPE_NAME &&
-	       field->mutability != CB_MUT_STATE && field->mutability != CB_MUT_LATER &&
-	       field->mutability != CB_MUT_LOAD;
+	       field->type != CB_TYPE_LIST && field->type != CB_TYPE_MOUNTS &&
+	       field->type != CB_TYPE_NAME && field->mutability != CB_MUT_STATE &&
+	       field->mutability != CB_MUT_LATER && field->mutability != CB_MUT_LOAD;
 }
 
 /* Whether libvirt can do it while the VM runs: memory below the running maximum through the
@@ -189,6 +191,8 @@ static const struct cb_entry *said_of(struct cb_arena *a, const struct cb_change
 	struct cb_entry *out;
 	bool nics;
 
+	if (strcmp(path, CB_DIFF_MOUNTS) == 0)
+		return cb_diff_told_mounts(a, &change->wanted);
 	if (said || strcmp(path, "network_mode") != 0)
 		return said;
 	nics = has_any(&change->vm->spec, "nics[");
@@ -281,16 +285,22 @@ struct names {
 	size_t len, cap;
 };
 
+/* The row that makes an element one: "disks[data].name", "paths[/src]". */
+static const char *key_row(struct cb_arena *a, const char *list, const char *element)
+{
+	return cb_arena_printf(a, strcmp(list, CB_DIFF_MOUNTS) == 0 ? "%s[%s]" : "%s[%s].name",
+			       list, element);
+}
+
 /* The names of a list's elements in a spec, as far as they are not known yet. */
 static void collect(struct cb_arena *a, const struct cb_spec *spec, const char *list,
 		    struct names *out)
 {
 	cb_vec_each (const struct cb_entry, entry, spec) {
-		const char *end = strstr(entry->path, "].name"), *name;
+		const char *name = cb_field_element(a, list, entry->path);
 		bool known = false;
 
-		if (!end || strcmp(end, "].name") != 0 ||
-		    !(name = cb_field_element(a, list, entry->path)))
+		if (!name || strcmp(key_row(a, list, name), entry->path) != 0)
 			continue;
 		cb_vec_each (const char *const, other, out)
 			known = known || strcmp(*other, name) == 0;
@@ -299,15 +309,16 @@ static void collect(struct cb_arena *a, const struct cb_spec *spec, const char *
 	}
 }
 
-/* Whether the row is one of the list's elements; then *leaf is what stands behind the brackets. */
+/* Whether the row is one of the list's elements; then *leaf is what stands behind the brackets:
+ * ".size", or "". */
 static bool row_of(const struct cb_field *field, const char *list, const char **leaf)
 {
 	size_t len = strlen(list);
 
 	if (!merged(field) || strncmp(field->path, list, len) != 0 ||
-	    strncmp(field->path + len, "[].", 3) != 0)
+	    strncmp(field->path + len, "[]", 2) != 0)
 		return false;
-	*leaf = field->path + len + 3;
+	*leaf = field->path + len + 2;
 	return true;
 }
 
@@ -325,7 +336,7 @@ static void remove_device(struct cb_arena *a, const struct cb_field *name_row,
 static void diff_element(struct cb_arena *a, const struct cb_diff_context *context,
 			 struct cb_change *change, const char *list, const char *element)
 {
-	const char *path = cb_arena_printf(a, "%s[%s].name", list, element);
+	const char *path = key_row(a, list, element);
 	const struct cb_field *name_row = cb_field_find(CB_SCOPE_VM, path), *fields;
 	bool said = cb_spec_find(&change->vm->spec, path) != NULL;
 	bool present = change->domain && cb_spec_find(&change->domain->document, path);
@@ -345,7 +356,7 @@ static void diff_element(struct cb_arena *a, const struct cb_diff_context *conte
 
 		if (!row_of(&fields[i], list, &leaf))
 			continue;
-		at = cb_arena_printf(a, "%s[%s].%s", list, element, leaf);
+		at = cb_arena_printf(a, "%s[%s]%s", list, element, leaf);
 		if (present)
 			merge_field(a, &fields[i], at, change, context);
 		else
@@ -392,7 +403,7 @@ static void diff_free_keys(struct cb_arena *a, const struct cb_diff_context *con
 
 static bool is_seed(const struct cb_field *field)
 {
-	return merged(field) && field->mutability == CB_MUT_SEED;
+	return field->mutability == CB_MUT_SEED && field->scope == CB_SCOPE_VM;
 }
 
 /* A seed is made where the manifest has something to tell. */
@@ -404,14 +415,14 @@ static bool tells(const struct cb_spec *spec)
 		if (field && field->mutability == CB_MUT_SEED)
 			return true;
 	}
-	return false;
+	return has_any(spec, CB_DIFF_MOUNTS "[");
 }
 
 /* Case 15. The guest has been told already: what follows is for the manifest to choose. */
 static void merge_seed(struct cb_arena *a, const struct cb_field *field, struct cb_change *change,
 		       bool again)
 {
-	const struct cb_entry *said = cb_spec_find(&change->vm->spec, field->path);
+	const struct cb_entry *said = said_of(a, change, field->path, NULL);
 	const struct cb_entry *applied = cb_spec_find(&change->domain->stamp->applied, field->path);
 	const struct cb_value *last = value_of(&change->domain->stamp->applied, field->path);
 	struct cb_origin origin = said ? said->origin : by_default;
@@ -486,10 +497,13 @@ void cb_diff_fields(struct cb_arena *arena, const struct cb_diff_context *contex
 	for (size_t i = 0; i < count; i++) {
 		const struct cb_field *field = &fields[i];
 
-		if (field->scope != CB_SCOPE_VM || is_seed(field) || strstr(field->path, "[]."))
+		if (field->scope != CB_SCOPE_VM || strstr(field->path, "[].") ||
+		    field->type == CB_TYPE_DIRECTORY)
 			continue;
-		if (field->type == CB_TYPE_LIST)
+		if (field->type == CB_TYPE_LIST || field->type == CB_TYPE_MOUNTS)
 			diff_list(arena, context, change, field->path);
+		else if (is_seed(field))
+			continue;
 		else if (merged(field) && strstr(field->path, "[]"))
 			diff_free_keys(arena, context, change, field);
 		else if (merged(field) && change->domain)

@@ -26,6 +26,8 @@
 #ifndef CB_GUEST_GUEST_H
 #define CB_GUEST_GUEST_H
 
+#include <stdbool.h>
+
 #include "reconciler/base/arena.h"
 #include "reconciler/base/digest.h"
 #include "reconciler/base/error.h"
@@ -40,9 +42,13 @@ struct cb_guest_nic {
 	const char *gateway; /* or NULL */
 };
 
+enum cb_guest_share { CB_GUEST_VIRTIOFS, CB_GUEST_9P };
+
 struct cb_guest_mount {
 	const char *tag;   /* of the file system that the host shares */
 	const char *where; /* in the guest */
+	enum cb_guest_share share;
+	bool readonly;
 };
 
 /* What a guest is told. Lists and maps that people write freely come as JSON texts. */

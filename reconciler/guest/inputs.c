@@ -27,6 +27,8 @@ static json_t *mounts(const struct cb_guest *guest)
 
 		put_text(item, "tag", mount->tag);
 		put_text(item, "where", mount->where);
+		put_text(item, "share", mount->share == CB_GUEST_9P ? "9p" : "virtiofs");
+		cb_guest_json_put(item, "readonly", json_boolean(mount->readonly));
 		cb_guest_json_add(list, item);
 	}
 	return list;

@@ -90,7 +90,10 @@ static json_t *mount(const struct cb_guest_mount *mount)
 		else
 			cb_str_add_bytes(&line, p, 1);
 	}
-	cb_str_add(&line, " virtiofs defaults,nofail," MARK " 0 0");
+	cb_str_printf(&line, " %s%s,nofail," MARK " 0 0",
+		      mount->share == CB_GUEST_9P ? "9p trans=virtio,version=9p2000.L,"
+						  : "virtiofs ",
+		      mount->readonly ? "ro" : "rw");
 	return shell(add_mount, mount->where, line.text);
 }
 
@@ -125,7 +128,7 @@ static json_t *commands(const struct cb_guest *guest)
 
 		cb_guest_json_add(list, command(words));
 	}
-	if (guest->mounts.len)
+	if (guest->mounts.len || guest->generation > 1)
 		cb_guest_json_add(list, shell(forget_mounts, NULL, NULL));
 	cb_vec_each (const struct cb_guest_mount, it, &guest->mounts)
 		cb_guest_json_add(list, mount(it));

@@ -39,12 +39,16 @@ enum cb_field_type {
 	CB_TYPE_MAC,  /* "52:54:00:12:34:56"; lower case in the value */
 	CB_TYPE_IP,   /* "10.10.0.10" */
 	CB_TYPE_CIDR, /* "10.10.0.0/24" */
-	CB_TYPE_SECRET, /* text that is shown and kept only as a digest */
-	CB_TYPE_TEXTS,  /* a list of texts; the value is that list as JSON */
-	CB_TYPE_JSON,   /* a map of anything; the value is that map as JSON */
-	CB_TYPE_MAP,    /* has rows of its own below it: "boot.kernel"; or, if there is a row
-			 * "labels[]", keys that people choose */
-	CB_TYPE_LIST,   /* of maps that are told apart by their `name`; rows "disks[].size" */
+	CB_TYPE_SECRET,    /* text that is shown and kept only as a digest */
+	CB_TYPE_TEXTS,     /* a list of texts; the value is that list as JSON */
+	CB_TYPE_JSON,      /* a map of anything; the value is that map as JSON */
+	CB_TYPE_MAP,       /* has rows of its own below it: "boot.kernel"; or, if there is a row
+			    * "labels[]", keys that people choose */
+	CB_TYPE_LIST,      /* of maps that are told apart by their `name`; rows "disks[].size" */
+	CB_TYPE_DIRECTORY, /* an absolute path, "/src"; tells things apart, as names do */
+	CB_TYPE_MOUNTS, /* a map from directories of the host to such of the guest, or to maps with
+			 * `guest` and more; rows "paths[]", which holds the host's and has the
+			 * guest's as its key, and "paths[].kind" */
 	CB_TYPE_ANY,    /* loaded, not looked into */
 };
 

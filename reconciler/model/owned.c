@@ -52,6 +52,22 @@ bool cb_is_masked(const struct cb_value *value)
 	return value->kind == CB_STRING && strncmp(value->string, MASK, strlen(MASK)) == 0;
 }
 
+const char *cb_owned_mount(struct cb_arena *arena, const char *guest)
+{
+	enum { SHOWN = 14 };
+
+	const char *slash = strrchr(guest, '/'), *last = slash ? slash + 1 : guest;
+	char hex[CB_SHA256_HEX], shown[SHOWN + 1] = "";
+	size_t len = 0;
+
+	for (; *last && len < SHOWN; last++) {
+		if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", *last))
+			shown[len++] = *last;
+	}
+	cb_digest_of(guest, strlen(guest), hex);
+	return cb_arena_printf(arena, "%s%s%.8s", shown, len ? "-" : "", hex);
+}
+
 const char *cb_owned_mac(struct cb_arena *arena, const char *uuid, const char *nic)
 {
 	const char *seed = cb_arena_printf(arena, "%s/%s", uuid, nic);

@@ -26,4 +26,9 @@ bool cb_is_masked(const struct cb_value *value);
 /* MACs follow from the UUID of the domain and the NIC's name, in QEMU's range 52:54:00. */
 const char *cb_owned_mac(struct cb_arena *arena, const char *uuid, const char *nic);
 
+/* The name of a directory that is shared with the guest, which knows it by that too: it follows
+ * from where the guest mounts it. At most 23 bytes: 9p has room for 31, and virtiofs makes the name
+ * of a socket of it, which are short as well. */
+const char *cb_owned_mount(struct cb_arena *arena, const char *guest);
+
 #endif

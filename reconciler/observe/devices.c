@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "reconciler/model/field.h"
+#include "reconciler/model/owned.h"
 #include "reconciler/observe/observe_internal.h"
 
 static const struct cb_origin from_host = {.from = CB_FROM_HOST};
@@ -85,6 +86,35 @@ void cb_observe_devices(struct cb_arena *arena, struct cb_spec *spec)
 			add_nic(arena, &out, nic, entry->value.string);
 	}
 	*spec = out;
+}
+
+/* Shared directories have names of their own in documents; which directory of the guest such a name
+ * stands for is what the stamp knows. */
+void cb_observe_mounts(struct cb_arena *arena, const struct cb_stamp *stamp, struct cb_spec *spec)
+{
+	cb_vec_each (const struct cb_entry, applied, &stamp->applied) {
+		const char *guest = cb_field_element(arena, "paths", applied->path), *mount;
+		const char *source, *kind, *readonly;
+		const struct cb_entry *is;
+
+		if (!guest || strchr(applied->path, ']')[1])
+			continue;
+		mount = cb_arena_printf(arena, "mounts[%s]", cb_owned_mount(arena, guest));
+		source = cb_spec_string(spec, cb_arena_printf(arena, "%s.source", mount));
+		kind = cb_spec_string(spec, cb_arena_printf(arena, "%s.kind", mount));
+		if (!source || !kind)
+			continue;
+		cb_spec_set(arena, spec, applied->path, cb_string(source), from_host);
+		cb_spec_set(arena, spec, cb_arena_printf(arena, "%s.kind", applied->path),
+			    cb_string(kind), from_host);
+		/* The guest alone sees to it with virtiofs: what it was told holds. */
+		readonly = cb_arena_printf(arena, "%s.readonly", applied->path);
+		is = strcmp(kind, "9p") == 0
+			     ? cb_spec_find(spec, cb_arena_printf(arena, "%s.readonly", mount))
+			     : cb_spec_find(&stamp->applied, readonly);
+		if (is)
+			cb_spec_set(arena, spec, readonly, is->value, from_host);
+	}
 }
 
 /* The address that a network's DHCP keeps for each NIC. */

@@ -87,6 +87,7 @@ void cb_observe_classify(struct cb_arena *arena, const char *owner, struct cb_do
 	}
 	restore_disks(arena, domain->stamp, &domain->document);
 	cb_observe_devices(arena, &domain->document);
+	cb_observe_mounts(arena, domain->stamp, &domain->document);
 }
 
 void cb_observe_one(struct cb_arena *arena, const char *owner, const struct cb_networks *networks,

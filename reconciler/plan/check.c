@@ -187,6 +187,38 @@ static void check_processors(const struct checker *checker)
 		       "leave `cpu` out, or use a host with KVM");
 }
 
+static void check_paths(const struct checker *checker)
+{
+	const struct cb_spec *wanted = &checker->change->wanted;
+
+	cb_vec_each (const struct cb_entry, entry, wanted) {
+		const char *guest = cb_field_element(checker->arena, "paths", entry->path);
+		const char *path;
+
+		if (!guest || !strstr(entry->path, "].kind") ||
+		    strcmp(entry->value.string, "virtiofs") != 0)
+			continue;
+		path = cb_arena_printf(checker->arena, "paths[%s]", guest);
+		if (!checker->input->host->virtiofs)
+			report(checker, CB_PROBLEM, "host.virtiofs",
+			       cb_arena_printf(checker->arena,
+					       "%s cannot be shared by virtiofs: this host has "
+					       "none, or runs libvirt as a user and before 10.0",
+					       path),
+			       "use a host with it, like qemu:///system; or say `kind: 9p`, if "
+			       "the guest's kernel has that");
+		if (cb_spec_bool(wanted, cb_arena_printf(checker->arena, "%s.readonly", path),
+				 false))
+			report(checker, CB_WARNING, "path.readonly",
+			       cb_arena_printf(checker->arena,
+					       "%s is read-only because the guest mounts it so: "
+					       "virtiofs does not keep the guest's root from "
+					       "writing",
+					       path),
+			       "`kind: 9p` does, if the guest's kernel has that");
+	}
+}
+
 static bool starts(const struct cb_transaction *transaction)
 {
 	cb_vec_each (const struct cb_step, step, &transaction->steps) {
@@ -271,6 +303,7 @@ void cb_plan_check(struct cb_arena *arena, const struct cb_plan_input *input, st
 		check_networks(&checker);
 		check_macs(&checker, transaction);
 		check_processors(&checker);
+		check_paths(&checker);
 	}
 	checker.change = NULL;
 	check_memory(&checker);

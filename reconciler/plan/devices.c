@@ -64,6 +64,25 @@ static void nic_field(struct cb_builder *builder, struct cb_spec *set, const cha
 	}
 }
 
+/* A directory that is shared: all of it, whatever changes, for what each part means is for the kind
+ * to say. */
+static void mount_field(struct cb_builder *builder, struct cb_spec *set, const char *guest)
+{
+	const struct cb_spec *wanted = &builder->change->wanted;
+	const char *path = cb_arena_printf(builder->arena, "paths[%s]", guest);
+	const char *mount = cb_owned_mount(builder->arena, guest);
+	const char *kind = cb_spec_string(wanted, cb_arena_printf(builder->arena, "%s.kind", path));
+	bool readonly =
+		cb_spec_bool(wanted, cb_arena_printf(builder->arena, "%s.readonly", path), false);
+
+	set_of(builder, set, "mounts", mount, "source", cb_string(cb_spec_string(wanted, path)));
+	if (!cb_spec_string(wanted, path))
+		return;
+	set_of(builder, set, "mounts", mount, "kind", cb_string(kind));
+	set_of(builder, set, "mounts", mount, "readonly",
+	       cb_bool(readonly && kind && strcmp(kind, "9p") == 0));
+}
+
 /* Size, pool, image and what becomes of it are the volume's. */
 static void disk_field(struct cb_builder *builder, struct cb_spec *set, const char *disk,
 		       const char *key, struct cb_value value)
@@ -101,6 +120,7 @@ void cb_builder_field(struct cb_builder *builder, struct cb_spec *set, const cha
 	const char *key = strstr(path, "].");
 	const char *nic = cb_field_element(builder->arena, "nics", path);
 	const char *disk = cb_field_element(builder->arena, "disks", path);
+	const char *guest = cb_field_element(builder->arena, "paths", path);
 
 	if (elsewhere(path))
 		return;
@@ -108,6 +128,8 @@ void cb_builder_field(struct cb_builder *builder, struct cb_spec *set, const cha
 		value = nothing;
 	if (nic && key)
 		nic_field(builder, set, nic, key + 2, value);
+	else if (guest)
+		mount_field(builder, set, guest);
 	else if (disk && key)
 		disk_field(builder, set, disk, key + 2, value);
 	else

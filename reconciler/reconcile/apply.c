@@ -61,6 +61,7 @@ static int compare_one(struct cb_session *session, struct cb_driver *driver,
 {
 	const struct cb_vm *vm = wanted_vm(request, transaction->name);
 	const struct cb_diff_context context = {.kvm = session->host.kvm,
+						.virtiofs = session->host.virtiofs,
 						.take_over = request->take_over};
 	struct cb_networks networks = {0};
 	struct cb_domains domains = {0};

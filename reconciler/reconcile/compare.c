@@ -126,6 +126,7 @@ static void compare_vms(const struct cb_request *request, struct cb_arena *arena
 		.restart = (request->flags & CB_PLAN_RESTART) != 0,
 		.recreate = (request->flags & CB_PLAN_RECREATE) != 0,
 		.kvm = observed->host.kvm,
+		.virtiofs = observed->host.virtiofs,
 		.default_network = observed->default_network,
 	};
 	struct cb_change change;

@@ -1,4 +1,5 @@
 /* What a guest is told, gathered from what is wanted of its VM. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "reconciler/guest/guest.h"
@@ -57,6 +58,34 @@ static void add_nics(struct cb_arena *arena, const struct cb_transaction *transa
 	}
 }
 
+static int by_place(const void *left, const void *right)
+{
+	const struct cb_guest_mount *a = left, *b = right;
+
+	return strcmp(a->where, b->where);
+}
+
+/* In the order in which they can be mounted: none below one that comes later. */
+static void add_mounts(struct cb_arena *arena, const struct cb_spec *wanted, struct cb_guest *guest)
+{
+	cb_vec_each (const struct cb_entry, entry, wanted) {
+		const char *where = cb_field_element(arena, "paths", entry->path), *kind;
+		struct cb_guest_mount mount = {.where = where};
+
+		if (!where || strchr(entry->path, ']')[1])
+			continue;
+		kind = cb_spec_string(wanted, cb_arena_printf(arena, "%s.kind", entry->path));
+		mount.tag = cb_owned_mount(arena, where);
+		mount.share = kind && strcmp(kind, "9p") == 0 ? CB_GUEST_9P : CB_GUEST_VIRTIOFS;
+		mount.readonly = cb_spec_bool(
+			wanted, cb_arena_printf(arena, "%s.readonly", entry->path), false);
+		cb_vec_push(arena, &guest->mounts, mount);
+	}
+	if (guest->mounts.len > 0)
+		qsort(guest->mounts.items, guest->mounts.len, sizeof(*guest->mounts.items),
+		      by_place);
+}
+
 int cb_session_seed(void *ctx, const struct cb_transaction *transaction, const struct cb_step *step,
 		    struct cb_str *out, struct cb_error *err)
 {
@@ -94,6 +123,7 @@ int cb_session_seed(void *ctx, const struct cb_transaction *transaction, const s
 	GATHER(&arena, wanted, "services", &guest.services);
 	GATHER(&arena, wanted, "post_commands", &guest.post_commands);
 	add_nics(&arena, transaction, change, &guest);
+	add_mounts(&arena, wanted, &guest);
 	r = cb_guest_render(&guest, &files, err);
 	if (r == 0)
 		r = cb_guest_seed(&files, out, err);

@@ -214,6 +214,7 @@ int cb_session_plan(struct cb_session *session, const struct cb_request *request
 		       &pools, &out->plan.problems, err);
 	if (r < 0)
 		return r;
+	cb_session_look_at_paths(session, arena, &out->changes, &out->plan.problems);
 	ids = cb_arena_alloc(arena, (out->changes.len + 1) * sizeof(*ids));
 	for (size_t i = 0; i < out->changes.len; i++) {
 		char *uuid = cb_arena_alloc(arena, CB_UUID_SIZE);

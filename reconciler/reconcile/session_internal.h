@@ -33,6 +33,10 @@ CB_CHECKED int cb_resolve(struct cb_session *session, struct cb_arena *arena,
 			  struct cb_plan_pools *pools, struct cb_problems *problems,
 			  struct cb_error *err);
 
+/* paths.c: warns of directories to be shared that are not there, or cannot be looked at. */
+void cb_session_look_at_paths(const struct cb_session *session, struct cb_arena *arena,
+			      const struct cb_changes *changes, struct cb_problems *problems);
+
 /* run.c: runs all transactions of the plan; results in the plan's order. */
 void cb_session_run(struct cb_session *session, const struct cb_request *request,
 		    const struct cb_planned *planned, struct cb_arena *arena,

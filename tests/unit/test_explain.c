@@ -137,7 +137,9 @@ static void explain_tells_what_a_key_means(void **state)
 	check_explained("state", (const char *[]){"running, stopped, absent", "none", NULL});
 	check_explained("owner", (const char *[]){"owner\n", "default   local", NULL});
 	check_explained("packages", (const char *[]){"list of texts", "seed: told to", NULL});
-	check_explained("paths", (const char *[]){"known from CloneBox", NULL});
+	check_explained("copy_paths", (const char *[]){"known from CloneBox", NULL});
+	check_explained("paths", (const char *[]){"directory of the host to directory",
+						  "vm.paths[].kind", "told to the guest", NULL});
 	check_explained("", (const char *[]){"owner", "vm.ram_mb", "vm.boot.cmdline", NULL});
 	check_explained(NULL, (const char *[]){"owner", "vm.ram_mb", "vm.boot.cmdline", NULL});
 }

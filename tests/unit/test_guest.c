@@ -30,7 +30,8 @@
 #define KEY  "ssh-ed25519 AAAAC3NzaC1lZDI1 a@example"
 #define KEY2 "ssh-rsa AAAAB3NzaC1yc2E b@example"
 
-static struct cb_guest_mount mounts[] = {{"mount0", "/src"}, {"mount1", "/a b\\c"}};
+static struct cb_guest_mount mounts[] = {{"mount0", "/src", CB_GUEST_VIRTIOFS, false},
+					 {"mount1", "/a b\\c", CB_GUEST_9P, true}};
 static struct cb_guest_nic nics[] = {
 	{"nic0", "52:54:00:AA:BB:01", NULL, NULL},
 	{"lan0", "52:54:00:aa:bb:02", "10.10.0.10/24", "10.10.0.1"},
@@ -138,10 +139,10 @@ static void everything_is_told(void **state)
 	   "[`sh`,`-c`,`sed -i '/[ ,]x-clonebox /d' /etc/fstab`],"
 	   "[`sh`,`-c`,`mkdir -p -- \\`$1\\` && printf '%s\\\\n' \\`$2\\` >>/etc/fstab && "
 	   "{ mountpoint -q -- \\`$1\\` || mount -- \\`$1\\`; }`,`sh`,`/src`,"
-	   "`mount0 /src virtiofs defaults,nofail,x-clonebox 0 0`],"
+	   "`mount0 /src virtiofs rw,nofail,x-clonebox 0 0`],"
 	   "[`sh`,`-c`,`mkdir -p -- \\`$1\\` && printf '%s\\\\n' \\`$2\\` >>/etc/fstab && "
 	   "{ mountpoint -q -- \\`$1\\` || mount -- \\`$1\\`; }`,`sh`,`/a b\\\\c`,"
-	   "`mount1 /a\\\\040b\\\\134c virtiofs defaults,nofail,x-clonebox 0 0`],"
+	   "`mount1 /a\\\\040b\\\\134c 9p trans=virtio,version=9p2000.L,ro,nofail,x-clonebox 0 0`],"
 	   "[`sh`,`-c`,`snap wait system seed.loaded`],"
 	   "[`sh`,`-c`,`snap install \\`$1\\` || snap install --classic \\`$1\\``,`sh`,`chromium`],"
 	   "[`systemctl`,`enable`,`--now`,`--`,`docker`],"
@@ -319,8 +320,10 @@ static void compare(const struct cb_guest *guest, bool same, const char *what)
 
 static void a_digest_knows_every_input(void **state)
 {
-	struct cb_guest_mount moved[] = {mounts[0], {"mount1", "/elsewhere"}};
-	struct cb_guest_mount tagged[] = {mounts[0], {"mount2", mounts[1].where}};
+	struct cb_guest_mount moved[] = {mounts[0], {"mount1", "/elsewhere", CB_GUEST_9P, true}};
+	struct cb_guest_mount tagged[] = {mounts[0],
+					  {"mount2", mounts[1].where, CB_GUEST_9P, true}};
+	struct cb_guest_mount otherwise[] = {mounts[0], mounts[1]};
 	struct cb_guest_nic cards[] = {nics[2], nics[1], nics[0]};
 
 	(void)state;
@@ -341,6 +344,11 @@ static void a_digest_knows_every_input(void **state)
 	CHANGED(false, SET(guest.post_commands, "two\nthree", "echo 'one' > /x"));
 	CHANGED(false, guest.mounts.items = moved);
 	CHANGED(false, guest.mounts.items = tagged);
+	otherwise[1].share = CB_GUEST_VIRTIOFS;
+	CHANGED(false, guest.mounts.items = otherwise);
+	otherwise[1] = mounts[1];
+	otherwise[1].readonly = false;
+	CHANGED(false, guest.mounts.items = otherwise);
 	CHANGED(true, guest.nics.items = cards);
 	cards[0].name = "lan7";
 	CHANGED(false, guest.nics.items = cards);
@@ -410,7 +418,7 @@ static void what_cannot_be_told_is_refused(void **state)
 	REFUSED("paths: '/src' is there twice", guest.mounts.items = share);
 	share[1].where = "//";
 	REFUSED("paths: the guest's '/'", guest.mounts.items = share);
-	share[1] = (struct cb_guest_mount){"LABEL=x", "/x"};
+	share[1] = (struct cb_guest_mount){"LABEL=x", "/x", CB_GUEST_VIRTIOFS, false};
 	REFUSED("paths: 'LABEL=x'", guest.mounts.items = share);
 	card[1].mac = "52:54:00:aa:bb";
 	REFUSED("nics[nic0].mac: '52:54:00:aa:bb' is", guest.nics.items = card, guest.nics.len = 2);

@@ -287,7 +287,8 @@ static void takes(const struct cb_guest *guest)
 
 static void cloud_init_takes_what_it_is_told(void **state)
 {
-	struct cb_guest_mount mounts[] = {{"mount0", "/src"}, {"mount1", "/a b"}};
+	struct cb_guest_mount mounts[] = {{"mount0", "/src", CB_GUEST_VIRTIOFS, false},
+					  {"mount1", "/a b", CB_GUEST_9P, true}};
 	struct cb_guest_nic nics[] = {
 		{"nic0", "52:54:00:AA:BB:01", NULL, NULL},
 		{"lan0", "52:54:00:aa:bb:02", "10.10.0.10/24", "10.10.0.1"},

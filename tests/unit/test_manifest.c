@@ -229,7 +229,7 @@ static void clonebox_keys_load_with_one_warning_each(void **state)
 		 "  name: dev\n"
 		 "  auth: {method: ssh_key}\n"
 		 "  limits: [1, {a: *x}]\n"
-		 "paths: {/home/me: '/${NOBODY}'}\n"
+		 "copy_paths: {/home/me: '/${NOBODY}'}\n"
 		 "web_services: [{name: a, exec: '${NOBODY}'}]\n");
 	/* The values are not looked into, also not for variables; but they have to be YAML. */
 	assert_int_equal(l.count, 1);
@@ -239,7 +239,7 @@ static void clonebox_keys_load_with_one_warning_each(void **state)
 					"4:3 manifest.later|warning|[dev]|'auth'|auth_method",
 					"5:3 manifest.later|warning|[dev]|'limits'",
 					"5:19 manifest.syntax|error|anchor 'x'",
-					"6:1 manifest.later|warning|'paths'",
+					"6:1 manifest.later|warning|'copy_paths'",
 					"7:1 manifest.later|warning|'web_services'", NULL},
 		       "t.yaml");
 }
@@ -286,7 +286,7 @@ static const struct wrong wrong[] = {
 	{"# nothing\n---\n---\n~\n", {"1:1 manifest.empty"}},
 	{"version: 1\n", {"1:1 manifest.empty"}},
 	{"packages: [a]\n", {"1:1 manifest.empty"}},
-	{"paths: {a: b}\n", {"1:1 manifest.empty", "1:1 manifest.later"}},
+	{"copy_paths: {a: b}\n", {"1:1 manifest.empty", "1:1 manifest.later"}},
 	{"profiles: {p: {}}\npackages: [a]\n", {"2:11 manifest.place|'packages' needs a 'vm:' beside it"}},
 	{"- vm\n", {"1:1 manifest.type|a manifest wants a map, found a list"}},
 	{"hello\n", {"1:1 manifest.type|a manifest wants a map, found 'hello'"}},
@@ -335,7 +335,7 @@ static const struct wrong wrong[] = {
 	 {"2:1 manifest.duplicate-key|first at t.yaml:1:1", "2:23 manifest.type|[b]"}},
 	{"vms:\n  a: {}\n  a: {vcpus: 0}\n",
 	 {"3:3 manifest.duplicate-key|'a'|t.yaml:2:3", "3:14 manifest.range|[a]"}},
-	{"vm: {name: a, paths: {/x: /y, /x: /z}}\n", {"1:15 manifest.later", "1:31 manifest.duplicate-key|t.yaml:1:23"}},
+	{"vm: {name: a, paths: {/x: /y, /x: /z}}\n", {"1:31 manifest.duplicate-key|t.yaml:1:23"}},
 	{"vm: {name: a}\n---\nvms:\n  b:\n  a:\n",
 	 {"5:3 manifest.duplicate-vm|[a]|'a' is declared here and at t.yaml:1:1"}},
 	{"owner: a\nvm: {name: a}\n---\nowner: b\n",
@@ -610,13 +610,13 @@ static void limits_stop_what_no_person_writes(void **state)
 	{
 		auto_loaded struct loaded l;
 
-		cb_str_add(&yaml, "vm: {name: a, paths: ");
+		cb_str_add(&yaml, "vm: {name: a, limits: ");
 		for (int i = 0; i < CB_YAML_DEPTH; i++)
 			cb_str_add(&yaml, "[");
 		load(&l, yaml.text);
 		check_problems(
 			&l,
-			(const char *[]){"1:52 manifest.limit|too deeply: the limit is 32", NULL},
+			(const char *[]){"1:53 manifest.limit|too deeply: the limit is 32", NULL},
 			"t.yaml");
 	}
 	{
@@ -624,13 +624,13 @@ static void limits_stop_what_no_person_writes(void **state)
 		auto_loaded struct loaded l;
 
 		load(&l, "vms:\n"
-			 "  a: &a {paths: [1,1,1,1,1,1,1,1,1,1]}\n"
-			 "  b: &b {paths: [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]}\n"
-			 "  c: &c {paths: [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]}\n"
-			 "  d: &d {paths: [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]}\n"
-			 "  e: &e {paths: [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]}\n");
+			 "  a: &a {limits: [1,1,1,1,1,1,1,1,1,1]}\n"
+			 "  b: &b {limits: [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]}\n"
+			 "  c: &c {limits: [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]}\n"
+			 "  d: &d {limits: [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]}\n"
+			 "  e: &e {limits: [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]}\n");
 		check_problems(&l,
-			       (const char *[]){"6:36 manifest.limit|the limit is 100000", NULL},
+			       (const char *[]){"6:37 manifest.limit|the limit is 100000", NULL},
 			       "t.yaml");
 	}
 	{
