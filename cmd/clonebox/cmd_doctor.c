@@ -47,6 +47,10 @@ static void examine_host(struct cb_lane *lane, struct findings *out)
 	find(lane, out, host->uefi ? GOOD : WARNING, "uefi",
 	     host->uefi ? "firmware for UEFI is installed" : "no firmware for `firmware: uefi`",
 	     "install it (Debian: ovmf)");
+	find(lane, out, host->virtiofs ? GOOD : WARNING, "virtiofs",
+	     host->virtiofs ? "`paths` are shared by virtiofs"
+			    : "no virtiofs: `paths` are shared by 9p, which not every guest has",
+	     "use a libvirt that runs as root, or 10.0 or later");
 	find(lane, out, GOOD, "processors", cb_arena_printf(a, "%u processors", host->cpus), "");
 	find(lane, out, host->free_memory_mb >= 512 ? GOOD : WARNING, "memory",
 	     cb_arena_printf(a, "%llu MiB of memory, %llu MiB free",

@@ -63,6 +63,12 @@ static const struct scenario scenarios[] = {
 	 SMALL "  state: stopped\n  network_mode: none\n  guest: rerun\n" TOLD},
 	{"reseed-restart", SMALL "  state: running\n  network_mode: none\n" GUEST,
 	 SMALL "  state: running\n  network_mode: none\n  guest: rerun\n" TOLD, .restart = true},
+	{"paths-restart",
+	 SMALL "  state: running\n  network_mode: none\n  guest: rerun\n"
+	       "  paths: {/old: /old, /a: /src}\n" GUEST,
+	 SMALL "  state: running\n  network_mode: none\n  guest: rerun\n"
+	       "  paths: {/b: /src, /c: {guest: /c, kind: 9p, readonly: true}}\n" GUEST,
+	 .restart = true},
 	{"network-changes", LAN SMALL NIC,
 	 "networks:\n  lan: {cidr: 10.20.0.0/24, autostart: false}\n" SMALL
 	 "  nics: [{name: lan0, network: lan, ip: 10.20.0.10}]\n",
