@@ -197,6 +197,16 @@ bool cb_diff_pending_restart(const struct cb_domain *domain)
 	return false;
 }
 
+/* A guest that shall not be told again is only spoken of (case 15). */
+static bool anything_to_do(const struct cb_change *change)
+{
+	cb_vec_each (const struct cb_field_change, field, &change->fields) {
+		if (field->decision != CB_CASE_GUEST_CHANGED || change->reseed)
+			return true;
+	}
+	return false;
+}
+
 static void add_state(struct cb_arena *a, const struct cb_diff_context *context,
 		      struct cb_change *change)
 {
@@ -217,7 +227,7 @@ static void add_state(struct cb_arena *a, const struct cb_diff_context *context,
 		out.decision = CB_CASE_STOP;
 		out.new = cb_string("stopped");
 		out.cost = CB_COST_RESTART;
-	} else if (change->aim != CB_AIM_STOPPED && context->restart && change->fields.len == 0 &&
+	} else if (change->aim != CB_AIM_STOPPED && context->restart && !anything_to_do(change) &&
 		   cb_diff_pending_restart(change->domain)) {
 		out.decision = CB_CASE_PENDING_RESTART;
 		out.new = cb_string("restarted");
@@ -228,16 +238,6 @@ static void add_state(struct cb_arena *a, const struct cb_diff_context *context,
 	if (said)
 		out.origin = said->origin;
 	cb_vec_push(a, &change->fields, out);
-}
-
-/* A guest that shall not be told again is only spoken of (case 15). */
-static bool anything_to_do(const struct cb_change *change)
-{
-	cb_vec_each (const struct cb_field_change, field, &change->fields) {
-		if (field->decision != CB_CASE_GUEST_CHANGED || change->reseed)
-			return true;
-	}
-	return false;
 }
 
 static void diff_existing(struct cb_arena *a, const struct cb_diff_context *context,
