@@ -193,6 +193,9 @@ static const struct cb_entry *said_of(struct cb_arena *a, const struct cb_change
 
 	if (strcmp(path, CB_DIFF_MOUNTS) == 0)
 		return cb_diff_told_mounts(a, &change->wanted);
+	/* A default of somebody's settings is for what is made anew, as the built-in ones are. */
+	if (said && said->origin.from == CB_FROM_DEFAULT && change->domain)
+		said = NULL;
 	if (said || strcmp(path, "network_mode") != 0)
 		return said;
 	nics = has_any(&change->vm->spec, "nics[");

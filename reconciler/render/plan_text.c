@@ -8,8 +8,11 @@ enum { FIELD_COLUMN = 20, VALUE_COLUMN = 50 };
 
 void cb_render_origin(struct cb_str *out, const struct cb_origin *origin)
 {
-	if (origin->from == CB_FROM_MANIFEST && origin->file)
+	/* A default has a place where it was set by the person, in a file or the environment. */
+	if (origin->file && origin->line)
 		cb_str_printf(out, "%s:%u", origin->file, origin->line);
+	else if (origin->file)
+		cb_str_add(out, origin->file);
 	else
 		cb_str_add(out, "default");
 }
