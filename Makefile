@@ -150,18 +150,41 @@ coverage: ## line coverage of unit, golden, contract and fault tests
 	@$(MAKE) --no-print-directory MODE=cov test-programs
 	@tests/coverage
 
+.PHONY: man
+man: all ## write docs/man from the program's tables
+	@for page in docs/man/*.in; do \
+		docs/man/generate $(PROGRAM) $$page >$${page%.in}.new && \
+		mv $${page%.in}.new $${page%.in} || exit 1; done
+
+SHARE := $(DESTDIR)$(PREFIX)/share
+BASH_COMPLETION := $(SHARE)/bash-completion/completions/clonebox
+ZSH_COMPLETION  := $(SHARE)/zsh/site-functions/_clonebox
+FISH_COMPLETION := $(SHARE)/fish/vendor_completions.d/clonebox.fish
+MAN1 := $(SHARE)/man/man1/clonebox.1
+MAN5 := $(SHARE)/man/man5/clonebox.yaml.5
+
 .PHONY: install
-install: all ## install the program below DESTDIR and PREFIX
+install: all ## program, manual and completions, below DESTDIR and PREFIX
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/clonebox
+	install -D -m 644 docs/man/clonebox.1 $(MAN1)
+	install -D -m 644 docs/man/clonebox.yaml.5 $(MAN5)
+	@mkdir -p build/completion
+	$(PROGRAM) completion bash >build/completion/bash
+	$(PROGRAM) completion zsh >build/completion/zsh
+	$(PROGRAM) completion fish >build/completion/fish
+	install -D -m 644 build/completion/bash $(BASH_COMPLETION)
+	install -D -m 644 build/completion/zsh $(ZSH_COMPLETION)
+	install -D -m 644 build/completion/fish $(FISH_COMPLETION)
 
 .PHONY: uninstall
 uninstall: ## remove what install put there
-	rm -f $(DESTDIR)$(PREFIX)/bin/clonebox
+	rm -f $(DESTDIR)$(PREFIX)/bin/clonebox $(MAN1) $(MAN5) $(BASH_COMPLETION) \
+		$(ZSH_COMPLETION) $(FISH_COMPLETION)
 
 .PHONY: clean
 clean: ## remove what was built; what was downloaded stays
 	rm -rf build/clonebox build/release build/debug build/asan build/tsan build/cov build/fuzz \
-		build/tests build/clang build/check
+		build/tests build/clang build/check build/completion
 
 .PHONY: help
 help: ## this list

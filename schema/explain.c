@@ -59,6 +59,11 @@ static const char *change_words(enum cb_mutability mutability)
 	return "";
 }
 
+/* In the order in which people should read of them. */
+static const enum cb_mutability costs[] = {CB_MUT_LIVE,      CB_MUT_RESTART, CB_MUT_RECREATE,
+					   CB_MUT_IMMUTABLE, CB_MUT_STATE,   CB_MUT_RECORD,
+					   CB_MUT_SEED,      CB_MUT_LOAD,    CB_MUT_LATER};
+
 static void add_type(struct cb_str *out, const struct cb_field *field)
 {
 	switch (field->type) {
@@ -376,10 +381,6 @@ static void add_table(struct cb_str *out, enum cb_scope scope)
 
 void cb_explain_markdown(struct cb_str *out)
 {
-	static const enum cb_mutability all[] = {CB_MUT_LIVE,      CB_MUT_RESTART, CB_MUT_RECREATE,
-						 CB_MUT_IMMUTABLE, CB_MUT_STATE,   CB_MUT_RECORD,
-						 CB_MUT_SEED,      CB_MUT_LOAD,    CB_MUT_LATER};
-
 	for (size_t i = 0; i < CB_COUNT(places); i++) {
 		cb_str_printf(out, "%s## %s\n\n", i ? "\n" : "", places[i].title);
 		if (places[i].where)
@@ -387,7 +388,98 @@ void cb_explain_markdown(struct cb_str *out)
 		add_table(out, places[i].scope);
 	}
 	cb_str_add(out, "\n## What a change costs\n\n");
-	for (size_t i = 0; i < CB_COUNT(all); i++)
-		cb_str_printf(out, "- **%s**: %s.\n", cb_mutability_name(all[i]),
-			      change_words(all[i]));
+	for (size_t i = 0; i < CB_COUNT(costs); i++)
+		cb_str_printf(out, "- **%s**: %s.\n", cb_mutability_name(costs[i]),
+			      change_words(costs[i]));
+}
+
+void cb_explain_keys(struct cb_str *out)
+{
+	const struct cb_field *fields;
+	size_t n;
+
+	fields = cb_fields(&n);
+	for (size_t i = 0; i < n; i++) {
+		add_path(out, &fields[i]);
+		cb_str_printf(out, "\t%s\n", fields[i].doc);
+	}
+}
+
+/* Text in a page: what troff would take for its own is escaped, and a word longer than a line may
+ * be broken. */
+static void add_man(struct cb_str *out, const char *text)
+{
+	enum { LONG_WORD = 40 };
+
+	size_t word = 0;
+
+	for (const char *p = text; *p; p++) {
+		word = *p == ' ' ? 0 : word + 1;
+		if (word > LONG_WORD) {
+			cb_str_add(out, "\\:");
+			word = 1;
+		}
+		if (*p == '\\')
+			cb_str_add(out, "\\e");
+		else if (*p == '"')
+			cb_str_add(out, "\\(dq");
+		else if (*p == '-' || *p == '\'' || *p == '.')
+			cb_str_printf(out, *p == '-' ? "\\-" : "\\&%c", *p);
+		else if (*p != '`')
+			cb_str_add_bytes(out, p, 1);
+	}
+}
+
+static void add_man_row(struct cb_str *out, const struct cb_field *field)
+{
+	cb_auto_str struct cb_str type = {0};
+
+	cb_str_add(out, ".TP\n.B ");
+	add_man(out, field->path);
+	cb_str_add(out, "\n");
+	add_man(out, field->doc);
+	cb_str_add(out, "\n");
+	add_type(&type, field);
+	cb_str_add(&type, "; ");
+	add_limits(&type, field);
+	if (strcmp(type.text + type.len - 2, "; ") != 0)
+		cb_str_add(&type, "; ");
+	if (field->initial)
+		cb_str_printf(&type, "default %s; ", initial_words(field));
+	if (!is_container(field))
+		cb_str_printf(&type, "change: %s; ", cb_mutability_name(field->mutability));
+	type.text[type.len - 2] = '.';
+	type.text[type.len - 1] = '\0';
+	type.text[0] = (char)(type.text[0] >= 'a' && type.text[0] <= 'z' ? type.text[0] - 'a' + 'A'
+									 : type.text[0]);
+	add_man(out, type.text);
+	cb_str_add(out, "\n.br\nFor example:\n.B ");
+	add_man(out, field->example);
+	cb_str_add(out, "\n");
+}
+
+void cb_explain_man(struct cb_str *out)
+{
+	const struct cb_field *fields;
+	size_t n;
+
+	fields = cb_fields(&n);
+	for (size_t k = 0; k < CB_COUNT(places); k++) {
+		cb_str_printf(out, ".SS %s\n", places[k].title);
+		if (places[k].where) {
+			add_man(out, places[k].where);
+			cb_str_add(out, "\n");
+		}
+		for (size_t i = 0; i < n; i++) {
+			if (fields[i].scope == places[k].scope &&
+			    fields[i].mutability != CB_MUT_LATER)
+				add_man_row(out, &fields[i]);
+		}
+	}
+	cb_str_add(out, ".SS What a change costs\n");
+	for (size_t i = 0; i < CB_COUNT(costs); i++) {
+		cb_str_printf(out, ".TP\n.B %s\n", cb_mutability_name(costs[i]));
+		add_man(out, change_words(costs[i]));
+		cb_str_add(out, ".\n");
+	}
 }

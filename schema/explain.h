@@ -11,6 +11,12 @@
  * "" lists all keys. CB_E_USAGE for what is no key, with what may have been meant. */
 CB_CHECKED int cb_explain(const char *path, struct cb_str *out, struct cb_error *err);
 
+/* Appends a line "vm.ram_mb<tab>what it means" for each key: for completion. */
+void cb_explain_keys(struct cb_str *out);
+
+/* Appends the keys as sections of a manual page (docs/man). */
+void cb_explain_man(struct cb_str *out);
+
 /* Appends the tables of docs/manifest.md. */
 void cb_explain_markdown(struct cb_str *out);
 

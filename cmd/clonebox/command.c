@@ -23,6 +23,7 @@ enum cb_option_group {
 	SELECT = 1 << 10,
 	SAVE = 1 << 11,
 	EVERY = 1 << 12,
+	SETTINGS = 1 << 13, /* every option that is a setting, too */
 };
 
 enum id {
@@ -57,24 +58,18 @@ enum id {
 	OPT_TRASH_TTL,
 	OPT_OUT,
 	OPT_PLAN,
+	OPT_IGNORE_MISSING,
+	OPT_CONFIG,
 	OPT_HELP,
 };
 
-struct option_row {
-	enum id id;
-	const char *name;
-	char letter;
-	const char *argument; /* NULL: none */
-	unsigned groups;
-	const char *help;
-};
-
 /* clang-format off */
-static const struct option_row options[] = {
+static const struct cb_option options[] = {
 	{OPT_FILE, "file", 'f', "PATH", FILES, "manifest, directory of manifests, or - (default ./.clonebox.yaml)"},
 	{OPT_CONNECT, "connect", 'c', "URI", HOST, "libvirt host (else CLONEBOX_CONNECT, LIBVIRT_DEFAULT_URI)"},
 	{OPT_STATE_DIR, "state-dir", 0, "DIR", HOST | STATE, "journal and locks (else CLONEBOX_STATE_DIR)"},
-	{OPT_OUTPUT, "output", 'o', "text|json", OUTPUT, "how results are printed; `plan` also knows markdown"},
+	{OPT_OUTPUT, "output", 'o', "text|json", OUTPUT, "how results are printed"},
+	{OPT_OUTPUT, "output", 'o', "text|json|markdown", SAVE, "how results are printed"},
 	{OPT_YES, "yes", 'y', NULL, CHANGE, "do not ask"},
 	{OPT_DRY_RUN, "dry-run", 0, NULL, APPLY, "only plan"},
 	{OPT_DETAILED_EXITCODE, "detailed-exitcode", 0, NULL, EXITCODE, "exit with 2 when there are changes"},
@@ -98,7 +93,9 @@ static const struct option_row options[] = {
 	{OPT_LIST, "list", 0, NULL, RECOVER, "list unfinished transactions, change nothing"},
 	{OPT_AUTO, "auto", 0, NULL, RECOVER, "settle all of them without asking"},
 	{OPT_TRANSACTION_ID, "transaction-id", 0, "ID", RECOVER, "settle this one"},
-	{OPT_COLOR, "color", 0, "WHEN", EVERY, "auto, always or never"},
+	{OPT_IGNORE_MISSING, "ignore-missing", 0, NULL, SETTINGS, "what is not set may be unset"},
+	{OPT_CONFIG, "config", 0, "FILE", EVERY, "settings (else CLONEBOX_CONFIG; see `clonebox config`)"},
+	{OPT_COLOR, "color", 0, "auto|always|never", EVERY, "colour (auto: on a terminal)"},
 	{OPT_QUIET, "quiet", 'q', NULL, EVERY, "no progress"},
 	{OPT_VERBOSE, "verbose", 'v', NULL, EVERY, "say more; twice for even more"},
 	{OPT_LOG_FORMAT, "log-format", 0, "text|json", EVERY, "how messages are printed"},
@@ -109,27 +106,43 @@ static const struct cb_command commands[] = {
 	{"validate", "", 0, 0, "check manifests, without libvirt",
 	 FILES | OUTPUT, cb_cmd_validate},
 	{"plan", "[VM]...", 0, SIZE_MAX, "show what apply would do, and why; changes nothing",
-	 FILES | HOST | OUTPUT | PLAN | EXITCODE | SELECT | SAVE, cb_cmd_plan},
+	 FILES | HOST | PLAN | EXITCODE | SELECT | SAVE, cb_cmd_plan},
 	{"apply", "[VM]...", 0, SIZE_MAX, "make it so",
 	 FILES | HOST | OUTPUT | PLAN | CHANGE | APPLY | SELECT, cb_cmd_apply},
 	{"status", "[VM]...", 0, SIZE_MAX, "show managed vms and whether they are as wanted",
 	 FILES | HOST | OUTPUT | EXITCODE | SELECT, cb_cmd_status},
 	{"destroy", "[VM]...", 0, SIZE_MAX, "shut down and remove vms, with the disks made for them alone",
-	 FILES | HOST | OUTPUT | CHANGE | DESTROY | SELECT, cb_cmd_destroy},
+	 FILES | HOST | OUTPUT | CHANGE | DESTROY | SELECT, cb_cmd_destroy, CB_NAMES_MANAGED},
 	{"doctor", "", 0, 0, "look at the host: what it has, what is missing",
 	 FILES | HOST | OUTPUT, cb_cmd_doctor},
 	{"trash", "list | restore VM | purge [VM]...", 1, SIZE_MAX, "vms that went to the trash: list them, bring one back, remove them for good",
-	 FILES | HOST | OUTPUT | CHANGE, cb_cmd_trash},
+	 FILES | HOST | OUTPUT | CHANGE, cb_cmd_trash, CB_NAMES_TRASH},
 	{"recover", "", 0, 0, "finish or take back what a crashed run left",
 	 HOST | OUTPUT | CHANGE | RECOVER, cb_cmd_recover},
 	{"transaction", "list | show ID | resume ID | rollback ID", 1, 2, "look into the journal, settle one transaction",
 	 HOST | OUTPUT | CHANGE, cb_cmd_transaction},
+	{"config", "get SETTING | set SETTING VALUE | unset SETTING | list | path", 1, 3, "what is set once instead of being said each time",
+	 OUTPUT | SETTINGS, cb_cmd_config},
 	{"explain", "[KEY]", 0, 1, "what a key of the manifest means, and what changing it costs",
 	 0, cb_cmd_explain},
+	{"completion", "bash | zsh | fish", 1, 1, "what makes a shell complete commands, options and names",
+	 0, cb_cmd_completion},
 	{"version", "", 0, 0, "versions of clonebox and libvirt", OUTPUT, cb_cmd_version},
 };
 
 /* clang-format on */
+
+const struct cb_command *cb_commands(size_t *n)
+{
+	*n = CB_COUNT(commands);
+	return commands;
+}
+
+const struct cb_option *cb_options(size_t *n)
+{
+	*n = CB_COUNT(options);
+	return options;
+}
 
 const struct cb_command *cb_command_find(const char *name)
 {
@@ -159,32 +172,22 @@ const char *cb_command_nearest(const char *name)
 	return best;
 }
 
-static bool takes(const struct cb_command *command, const struct option_row *row)
+bool cb_command_takes(const struct cb_command *command, const struct cb_option *option)
 {
-	return (row->groups & (command->groups | EVERY)) != 0;
+	if ((command->groups & SETTINGS) && cb_setting_of_option(option->name))
+		return true;
+	return (option->groups & (command->groups | EVERY)) != 0;
+}
+
+bool cb_option_is_common(const struct cb_option *option)
+{
+	return (option->groups & EVERY) != 0;
 }
 
 static int usage(struct cb_error *err, const struct cb_command *command, const char *text)
 {
 	(void)cb_error_set(err, CB_E_USAGE, "%s", text);
 	return cb_error_hint(err, "see `clonebox %s --help`", command->name);
-}
-
-/* "90s", "15m", "2h", "7d": a bare number could be anything. */
-static int parse_time(const char *text, unsigned *seconds)
-{
-	char *end;
-	unsigned long n = strtoul(text, &end, 10);
-	unsigned long unit = *end == 's'   ? 1
-			     : *end == 'm' ? 60
-			     : *end == 'h' ? 3600
-			     : *end == 'd' ? 86400
-					   : 0;
-
-	if (end == text || !unit || end[1] || n > 30000000 || n * unit > 30000000)
-		return -1;
-	*seconds = (unsigned)(n * unit);
-	return 0;
 }
 
 static int choose(const char *text, const char *const *words, size_t n)
@@ -196,47 +199,33 @@ static int choose(const char *text, const char *const *words, size_t n)
 	return -1;
 }
 
-/* Returns NULL, or what is wrong with the argument. */
-static const char *store(const struct option_row *row, const char *argument, struct cb_cli *cli)
+/* Returns NULL, or what is wrong with the argument. What is a setting has been stored. */
+static const char *store(const struct cb_option *row, const char *argument, struct cb_cli *cli)
 {
 	static const char *const formats[] = {"text", "json", "markdown"};
-	static const char *const whens[] = {"auto", "always", "never"};
 	uint64_t number = 0;
 	int n;
 
-	switch (row->id) {
+	switch ((enum id)row->id) {
 	case OPT_FILE:
+	case OPT_LABEL:
 		break; /* collected by the caller */
 	case OPT_CONNECT:
-		cli->connect = argument;
-		break;
 	case OPT_STATE_DIR:
-		cli->state_dir = argument;
-		break;
+	case OPT_LOG_FORMAT:
+	case OPT_COLOR:
+	case OPT_LOCK_TIMEOUT:
+	case OPT_SHUTDOWN_TIMEOUT:
+	case OPT_WAIT_TIMEOUT:
+	case OPT_TRASH_TTL:
+	case OPT_PARALLEL:
+		break; /* settings */
 	case OPT_OUTPUT:
 		if ((n = choose(argument, formats, CB_COUNT(formats))) < 0)
 			return "must be text or json";
 		cli->json = n == 1;
 		cli->markdown = n == 2;
 		break;
-	case OPT_LOG_FORMAT:
-		if ((n = choose(argument, formats, 2)) < 0)
-			return "must be text or json";
-		cli->log_format = n == 1 ? CB_LOG_JSON : CB_LOG_TEXT;
-		break;
-	case OPT_COLOR:
-		if ((n = choose(argument, whens, CB_COUNT(whens))) < 0)
-			return "must be auto, always or never";
-		cli->color = n == 0 ? CB_COLOR_AUTO : n == 1 ? CB_COLOR_ALWAYS : CB_COLOR_NEVER;
-		break;
-	case OPT_LOCK_TIMEOUT:
-		return parse_time(argument, &cli->lock_timeout) < 0
-			       ? "must be a time such as 30s or 2m"
-			       : NULL;
-	case OPT_SHUTDOWN_TIMEOUT:
-		return parse_time(argument, &cli->shutdown_timeout) < 0
-			       ? "must be a time such as 30s or 2m"
-			       : NULL;
 	case OPT_MAX_DELETIONS:
 		if (cb_parse_u64(argument, &number) < 0 || number > 1000000)
 			return "must be a number";
@@ -246,20 +235,9 @@ static const char *store(const struct option_row *row, const char *argument, str
 	case OPT_TRANSACTION_ID:
 		cli->transaction_id = argument;
 		break;
-	case OPT_LABEL:
-		break; /* collected by the caller */
-	case OPT_PARALLEL:
-		if (cb_parse_u64(argument, &number) < 0 || number < 1 || number > 64)
-			return "must be a number from 1 to 64";
-		cli->parallel = (unsigned)number;
-		break;
 	case OPT_FAIL_FAST:
 		cli->fail_fast = true;
 		break;
-	case OPT_TRASH_TTL:
-		return parse_time(argument, &cli->trash_ttl) < 0 || cli->trash_ttl == 0
-			       ? "must be a time such as 12h or 7d"
-			       : NULL;
 	case OPT_WAIT:
 		cli->wait = true;
 		if (strcmp(argument, "agent") == 0)
@@ -272,10 +250,6 @@ static const char *store(const struct option_row *row, const char *argument, str
 			cli->wait_for = CB_UP_PORT;
 		cli->wait_port = cli->wait_for == CB_UP_PORT ? (unsigned)number : 0;
 		break;
-	case OPT_WAIT_TIMEOUT:
-		return parse_time(argument, &cli->wait_timeout) < 0
-			       ? "must be a time such as 30s or 5m"
-			       : NULL;
 	case OPT_PRUNE:
 		cli->prune = true;
 		break;
@@ -321,6 +295,12 @@ static const char *store(const struct option_row *row, const char *argument, str
 	case OPT_AUTO:
 		cli->auto_ = true;
 		break;
+	case OPT_IGNORE_MISSING:
+		cli->ignore_missing = true;
+		break;
+	case OPT_CONFIG:
+		cli->config = argument;
+		break;
 	case OPT_HELP:
 		cli->help = true;
 		break;
@@ -328,11 +308,10 @@ static const char *store(const struct option_row *row, const char *argument, str
 	return NULL;
 }
 
-static const struct option_row *row_of(int found)
+static const struct cb_option *row_of(int found)
 {
 	for (size_t i = 0; i < CB_COUNT(options); i++) {
-		if ((int)options[i].id == found ||
-		    (options[i].letter && options[i].letter == found))
+		if (options[i].id == found || (options[i].letter && options[i].letter == found))
 			return &options[i];
 	}
 	return NULL;
@@ -345,11 +324,11 @@ static void getopt_tables(const struct cb_command *command, struct option *longs
 
 	*shorts++ = ':';
 	for (size_t i = 0; i < CB_COUNT(options); i++) {
-		if (!takes(command, &options[i]))
+		if (!cb_command_takes(command, &options[i]))
 			continue;
 		longs[n++] = (struct option){options[i].name,
 					     options[i].argument ? required_argument : no_argument,
-					     NULL, (int)options[i].id};
+					     NULL, options[i].id};
 		if (options[i].letter) {
 			*shorts++ = options[i].letter;
 			if (options[i].argument)
@@ -360,6 +339,27 @@ static void getopt_tables(const struct cb_command *command, struct option *longs
 	*shorts = '\0';
 }
 
+/* Whether the option is a setting and fits; 0 if it is none. */
+static int set(const struct cb_command *command, const struct cb_option *row, const char *argument,
+	       struct cb_cli *cli, struct cb_error *err)
+{
+	const struct cb_setting *setting = cb_setting_of_option(row->name);
+	char where[64];
+	struct cb_setting_value value = {argument, CB_SETTING_BY_FLAG, where, 0};
+	int r;
+
+	if (!setting)
+		return 0;
+	(void)snprintf(where, sizeof(where), "--%s", row->name);
+	if ((r = cb_setting_check(setting, &value, err)) < 0) {
+		(void)cb_error_hint(err, "see `clonebox %s --help`", command->name);
+		return r;
+	}
+	value.where = row->name;
+	cli->settings[setting->id] = value;
+	return 0;
+}
+
 int cb_command_parse(const struct cb_command *command, int argc, char **argv, struct cb_cli *cli,
 		     struct cb_error *err)
 {
@@ -367,7 +367,7 @@ int cb_command_parse(const struct cb_command *command, int argc, char **argv, st
 	struct option longs[CB_COUNT(options) + 1];
 	char shorts[2 * CB_COUNT(options) + 2], text[256];
 	size_t n_files = 0, n_labels = 0;
-	int found;
+	int found, r;
 
 	if (!files)
 		cb_oom();
@@ -375,7 +375,7 @@ int cb_command_parse(const struct cb_command *command, int argc, char **argv, st
 	opterr = 0;
 	optind = 1;
 	while ((found = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
-		const struct option_row *row = row_of(found);
+		const struct cb_option *row = row_of(found);
 		const char *why;
 
 		if (found == ':' || !row) {
@@ -393,6 +393,10 @@ int cb_command_parse(const struct cb_command *command, int argc, char **argv, st
 		if (row->id == OPT_LABEL) {
 			files[(size_t)argc + 1 + n_labels++] = optarg;
 			continue;
+		}
+		if ((r = set(command, row, optarg, cli, err)) < 0) {
+			free(files);
+			return r;
 		}
 		if ((why = store(row, optarg, cli))) {
 			free(files);
@@ -420,46 +424,46 @@ int cb_command_parse(const struct cb_command *command, int argc, char **argv, st
 	return 0;
 }
 
-static void option_help(struct cb_str *out, const struct option_row *row)
+/* Colour and the like matter little to commands that need no settings otherwise, and those have to
+ * work where the file is broken: to look at it, to repair it. */
+static bool wants_settings(const struct cb_command *command)
 {
-	size_t start = out->len;
-
-	if (row->letter)
-		cb_str_printf(out, "  -%c, ", row->letter);
-	else
-		cb_str_add(out, "      ");
-	cb_str_printf(out, "--%s", row->name);
-	if (row->argument)
-		cb_str_printf(out, " %s", row->argument);
-	do
-		cb_str_add(out, " ");
-	while (out->len - start < 32);
-	cb_str_printf(out, "%s\n", row->help);
+	return (command->groups & (FILES | HOST | STATE)) != 0;
 }
 
-void cb_command_help(const struct cb_command *command, struct cb_str *out)
+static const char *text_of(const struct cb_cli *cli, enum cb_setting_id id)
 {
-	cb_str_printf(out, "Usage: clonebox %s [OPTION]...%s%s\n\n%c%s.\n\nOptions:\n",
-		      command->name, command->words[0] ? " " : "", command->words,
-		      command->summary[0] - 'a' + 'A', command->summary + 1);
-	for (size_t i = 0; i < CB_COUNT(options); i++) {
-		if (takes(command, &options[i]))
-			option_help(out, &options[i]);
-	}
+	const char *text = cli->settings[id].text;
+
+	return text ? text : cb_setting_at(id)->initial;
 }
 
-void cb_command_overview(struct cb_str *out)
+int cb_command_settle(const struct cb_command *command, struct cb_arena *arena, struct cb_cli *cli,
+		      struct cb_error *err)
 {
-	cb_str_add(out, "Usage: clonebox COMMAND [OPTION]...\n\n"
-			"Makes the virtual machines of a .clonebox.yaml be so on libvirt.\n\n"
-			"Commands:\n");
-	for (size_t i = 0; i < CB_COUNT(commands); i++)
-		cb_str_printf(out, "  %-12s %s\n", commands[i].name, commands[i].summary);
-	cb_str_add(
-		out,
-		"\n`clonebox COMMAND --help` lists the options of a command.\n\n"
-		"Exit codes: 0 done or nothing to do, 1 failed and taken back, 2 changes\n"
-		"(--detailed-exitcode), 3 partly applied, 4 refused by a guard, 5 unfinished\n"
-		"transaction, 64 usage, 65 manifest invalid, 69 libvirt unreachable, 70 bug,\n"
-		"74 journal or state directory, 75 locked, 77 not permitted, 130 interrupted.\n");
+	const struct cb_setting_value *connect = &cli->settings[CB_SET_CONNECT];
+	const char *color;
+	uint64_t number = 0;
+	int r = wants_settings(command)
+			? cb_settings_resolve(arena, cli->config, cli->settings, err)
+			: 0;
+
+	if (r < 0)
+		return r;
+	if (connect->from == CB_SETTING_BY_FLAG)
+		cli->connect = connect->text;
+	cli->connect_otherwise = connect->text;
+	cli->state_dir = cli->settings[CB_SET_STATE_DIR].text;
+	(void)cb_parse_u64(text_of(cli, CB_SET_PARALLEL), &number);
+	cli->parallel = (unsigned)number;
+	cli->lock_timeout = cb_setting_seconds(text_of(cli, CB_SET_LOCK_TIMEOUT));
+	cli->shutdown_timeout = cb_setting_seconds(text_of(cli, CB_SET_SHUTDOWN_TIMEOUT));
+	cli->wait_timeout = cb_setting_seconds(text_of(cli, CB_SET_WAIT_TIMEOUT));
+	cli->trash_ttl = cb_setting_seconds(text_of(cli, CB_SET_TRASH_TTL));
+	color = text_of(cli, CB_SET_COLOR);
+	if (strcmp(color, "auto") != 0)
+		cli->color = strcmp(color, "never") == 0 ? CB_COLOR_NEVER : CB_COLOR_ALWAYS;
+	cli->log_format =
+		strcmp(text_of(cli, CB_SET_LOG_FORMAT), "json") == 0 ? CB_LOG_JSON : CB_LOG_TEXT;
+	return 0;
 }

@@ -1,6 +1,7 @@
 /*
- * command.h: the commands and their options: ONE table of each. The parser and `--help` read them;
- * so will whatever else tells people about commands.
+ * command.h: the commands and their options: ONE table of each. The parser, `--help`, the manual
+ * and the completion of the shells read them. What of it can be set once and for all has a row in
+ * settings.h.
  */
 #ifndef CB_CMD_COMMAND_H
 #define CB_CMD_COMMAND_H
@@ -8,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "cmd/clonebox/settings.h"
 #include "reconciler/base/error.h"
 #include "reconciler/base/log.h"
 #include "reconciler/base/str.h"
@@ -20,8 +22,12 @@ struct cb_cli {
 	size_t n_labels;
 	const char *const *words; /* what follows the options */
 	size_t n_words;
-	const char *connect;
-	const char *state_dir;
+	const char *config;                            /* --config */
+	struct cb_setting_value settings[CB_SETTINGS]; /* as the parser and settings.h fill them;
+							* what follows is typed: */
+	const char *connect;           /* the flag: for all that the manifests name */
+	const char *connect_otherwise; /* for what names no host; may be NULL */
+	const char *state_dir;         /* NULL: there is no home */
 	bool json, markdown;
 	bool yes;
 	bool quiet;
@@ -39,7 +45,7 @@ struct cb_cli {
 	bool take_over, detailed_exitcode, dry_run, fail_fast, prune;
 	const char *out, *plan;       /* files of saved plans */
 	const struct cb_saved *saved; /* what --plan holds */
-	bool list, auto_, help;
+	bool list, auto_, help, ignore_missing;
 	const char *transaction_id;
 	bool wait;
 
@@ -48,14 +54,41 @@ struct cb_cli {
 	unsigned wait_port, wait_timeout; /* seconds */
 };
 
+/* Which VMs a command means where its words say VM. */
+enum cb_names {
+	CB_NAMES_MANIFEST,
+	CB_NAMES_MANAGED, /* also those on the host that no manifest speaks of */
+	CB_NAMES_TRASH,
+};
+
 struct cb_command {
 	const char *name;
-	const char *words; /* what may follow: "[VM]...", "" for nothing */
+	/* What may follow: "[VM]...", "" for nothing; "list | show ID": one of several, the first
+	 * word of each as it is. Capitals stand for something; the completion knows what. */
+	const char *words;
 	size_t min_words, max_words;
 	const char *summary;                  /* one line */
 	unsigned groups;                      /* of options that it takes, enum cb_option_group */
 	int (*run)(const struct cb_cli *cli); /* returns the exit code */
+	enum cb_names names;
 };
+
+struct cb_option {
+	int id;
+	const char *name;
+	char letter;
+	const char *argument; /* NULL: none; "text|json": words as they are, capitals as above */
+	unsigned groups;
+	const char *help;
+};
+
+/* All of them, in the order in which people should read them. */
+const struct cb_command *cb_commands(size_t *n);
+const struct cb_option *cb_options(size_t *n);
+
+/* Whether the command takes the option, and whether every command does. */
+bool cb_command_takes(const struct cb_command *command, const struct cb_option *option);
+bool cb_option_is_common(const struct cb_option *option);
 
 /* NULL if there is no such command. */
 const struct cb_command *cb_command_find(const char *name);
@@ -67,7 +100,12 @@ const char *cb_command_nearest(const char *name);
 CB_CHECKED int cb_command_parse(const struct cb_command *command, int argc, char **argv,
 				struct cb_cli *cli, struct cb_error *err);
 
-/* --help of one command, or of all. */
+/* Fills in what stands in the environment and in the file of settings, as far as the command asks
+ * for it, and makes values of it all. Everything lives in the arena. */
+CB_CHECKED int cb_command_settle(const struct cb_command *command, struct cb_arena *arena,
+				 struct cb_cli *cli, struct cb_error *err);
+
+/* --help of one command, or of all. In help.c. */
 void cb_command_help(const struct cb_command *command, struct cb_str *out);
 void cb_command_overview(struct cb_str *out);
 
@@ -81,6 +119,17 @@ int cb_cmd_trash(const struct cb_cli *cli);
 int cb_cmd_recover(const struct cb_cli *cli);
 int cb_cmd_transaction(const struct cb_cli *cli);
 int cb_cmd_explain(const struct cb_cli *cli);
+int cb_cmd_config(const struct cb_cli *cli);
+int cb_cmd_completion(const struct cb_cli *cli);
+
+/* What `clonebox completion` prints asks this, in no list of commands: `__complete WORD...`, the
+ * last one being where the cursor is. Prints "words", "files" or "directories", then a line
+ * "WORD<tab>WHAT IT IS" for each. */
+int cb_cmd_complete(size_t n, char **words);
+
+/* The generated parts of the manual (docs/man): `__man PART`. */
+int cb_cmd_man(const char *part);
+
 int cb_cmd_version(const struct cb_cli *cli);
 
 #endif

@@ -35,11 +35,8 @@ static int help(const struct cb_command *command)
 static int run(const struct cb_command *command, int argc, char **argv)
 {
 	cb_auto_error struct cb_error err = {0};
-	struct cb_cli cli = {.lock_timeout = 30,
-			     .shutdown_timeout = 60,
-			     .max_deletions = 1,
-			     .parallel = 4,
-			     .wait_timeout = 300};
+	cb_auto_arena struct cb_arena arena = {0};
+	struct cb_cli cli = {.max_deletions = 1};
 	enum cb_log_level level;
 	int code;
 
@@ -48,6 +45,10 @@ static int run(const struct cb_command *command, int argc, char **argv)
 	if (cli.help) {
 		free(cli.files);
 		return help(command);
+	}
+	if (cb_command_settle(command, &arena, &cli, &err) < 0) {
+		free(cli.files);
+		return cb_ui_error(&err);
 	}
 	level = cli.verbose > 1 ? CB_LOG_DEBUG : cli.verbose ? CB_LOG_INFO : CB_LOG_WARN;
 	cb_log_init(level, cli.log_format);
@@ -81,6 +82,10 @@ int main(int argc, char **argv)
 		(void)help(NULL);
 		return CB_EXIT_USAGE;
 	}
+	if (strcmp(word, "__complete") == 0)
+		return cb_cmd_complete((size_t)argc - 2, argv + 2);
+	if (strcmp(word, "__man") == 0)
+		return cb_cmd_man(argc > 2 ? argv[2] : "");
 	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
 		return help(NULL);
 	if (strcmp(word, "--version") == 0)

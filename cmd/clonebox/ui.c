@@ -271,31 +271,14 @@ void cb_ui_event(void *ctx, enum cb_event event, const struct cb_transaction *tr
 	(void)pthread_mutex_unlock(&speaking);
 }
 
-static const char *environment(const char *name)
-{
-	const char *value = getenv(name);
-
-	return value && value[0] ? value : NULL;
-}
-
 int cb_ui_state_dir(const struct cb_cli *cli, struct cb_arena *arena, const char **out,
 		    struct cb_error *err)
 {
-	const char *xdg = environment("XDG_STATE_HOME"), *home = environment("HOME");
-
-	if (cli->state_dir)
-		*out = cli->state_dir;
-	else if (environment("CLONEBOX_STATE_DIR"))
-		*out = environment("CLONEBOX_STATE_DIR");
-	else if (geteuid() == 0)
-		*out = "/var/lib/clonebox";
-	else if (xdg)
-		*out = cb_arena_printf(arena, "%s/clonebox", xdg);
-	else if (home)
-		*out = cb_arena_printf(arena, "%s/.local/state/clonebox", home);
-	else
+	(void)arena;
+	if (!cli->state_dir)
 		return cb_error_set(err, CB_E_USAGE,
 				    "no state directory: neither --state-dir nor HOME is set");
+	*out = cli->state_dir;
 	return 0;
 }
 
@@ -305,7 +288,7 @@ int cb_ui_session(const struct cb_cli *cli, const char *uri, struct cb_arena *ar
 	struct cb_session_config config = {
 		.uri = cli->connect ? cli->connect
 		       : uri        ? uri
-				    : environment("CLONEBOX_CONNECT"),
+				    : cli->connect_otherwise,
 		.parallel = cli->parallel,
 		.version = CB_VERSION,
 		.lock_timeout_ms = cli->lock_timeout * 1000,
@@ -322,6 +305,33 @@ int cb_ui_session(const struct cb_cli *cli, const char *uri, struct cb_arena *ar
 		return r;
 	/* libvirt itself falls back to LIBVIRT_DEFAULT_URI. */
 	return cb_session_open(&config, out, err);
+}
+
+/* What new VMs take where the manifest is silent. It is a default like the built-in one that it
+ * takes the place of: VMs that are there do not follow it. */
+static void set_default(struct cb_arena *arena, const struct cb_cli *cli, struct cb_vm *vm,
+			enum cb_setting_id id)
+{
+	const struct cb_setting_value *value = &cli->settings[id];
+	const char *path = cb_setting_at(id)->name;
+
+	if (value->from != CB_SETTING_BY_DEFAULT && !cb_spec_find(&vm->spec, path))
+		cb_spec_set(arena, &vm->spec, path, cb_string(value->text),
+			    (struct cb_origin){.from = CB_FROM_DEFAULT,
+					       .file = value->where,
+					       .line = value->line});
+}
+
+static void set_defaults(struct cb_arena *arena, const struct cb_cli *cli,
+			 struct cb_desired *desired)
+{
+	cb_vec_each (struct cb_vm, vm, &desired->vms) {
+		set_default(arena, cli, vm, CB_SET_POOL);
+		/* Where there is no root disk, or a kernel is booted, none is missing. */
+		if (!cb_spec_find(&vm->spec, "boot.kernel") &&
+		    cb_spec_int(&vm->spec, "disk_size_gb", 1) > 0)
+			set_default(arena, cli, vm, CB_SET_BASE_IMAGE);
+	}
 }
 
 int cb_ui_load(const struct cb_cli *cli, struct cb_arena *arena, struct cb_desired *desired)
@@ -344,5 +354,6 @@ int cb_ui_load(const struct cb_cli *cli, struct cb_arena *arena, struct cb_desir
 	if (bad)
 		fprintf(stderr, "error: %d problem%s in the manifest; nothing was done\n", bad,
 			bad == 1 ? "" : "s");
+	set_defaults(arena, cli, desired);
 	return bad ? CB_EXIT_INVALID : 0;
 }

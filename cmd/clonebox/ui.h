@@ -56,12 +56,12 @@ void cb_ui_event(void *ctx, enum cb_event event, const struct cb_transaction *tr
 /* Ends a progress line that stands on the terminal. */
 void cb_ui_progress_end(void);
 
-/* The state directory: --state-dir, CLONEBOX_STATE_DIR, /var/lib/clonebox for root, else XDG's. */
+/* The state directory, as it was set or is found out (settings.h). */
 CB_CHECKED int cb_ui_state_dir(const struct cb_cli *cli, struct cb_arena *arena, const char **out,
 			       struct cb_error *err);
 
 /* Opens the host that the command line names, else `uri` of the manifest, else what the environment
- * says. `uri` may be NULL. */
+ * or the file of settings says. `uri` may be NULL. */
 CB_CHECKED int cb_ui_session(const struct cb_cli *cli, const char *uri, struct cb_arena *arena,
 			     struct cb_session **out, struct cb_error *err);
 

@@ -147,7 +147,7 @@ inject() {
 # $extra: more variables; $wrapper: a command that runs the program.
 environment() {
 	printf '%s\0' PATH=/usr/bin:/bin HOME="$test_dir/home" LC_ALL=C TZ=UTC \
-		CLONEBOX_STATE_DIR="$state" ${uri:+CLONEBOX_CONNECT="$uri"} "${extra[@]}"
+		CLONEBOX_CONFIG=/dev/null CLONEBOX_STATE_DIR="$state" ${uri:+CLONEBOX_CONNECT="$uri"} "${extra[@]}"
 }
 
 # clonebox ARGUMENT...: sets $status; what was said is in $test_dir/out and $test_dir/err.
