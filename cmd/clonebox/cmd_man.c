@@ -28,6 +28,8 @@ static void add(struct cb_str *out, const char *text)
 
 static void add_option(struct cb_str *out, const struct cb_option *option)
 {
+	cb_auto_str struct cb_str text = {0};
+
 	cb_str_add(out, ".TP\n");
 	if (option->letter)
 		cb_str_printf(out, "\\fB\\-%c\\fR, ", option->letter);
@@ -40,7 +42,8 @@ static void add_option(struct cb_str *out, const struct cb_option *option)
 		cb_str_add(out, "\\fR");
 	}
 	cb_str_add(out, "\n");
-	add(out, option->help);
+	cb_option_help(&text, option);
+	add(out, text.text);
 	cb_str_add(out, "\n");
 }
 

@@ -105,6 +105,9 @@ CB_CHECKED int cb_command_parse(const struct cb_command *command, int argc, char
 CB_CHECKED int cb_command_settle(const struct cb_command *command, struct cb_arena *arena,
 				 struct cb_cli *cli, struct cb_error *err);
 
+/* What an option is for, with its default. In help.c. */
+void cb_option_help(struct cb_str *out, const struct cb_option *option);
+
 /* --help of one command, or of all. In help.c. */
 void cb_command_help(const struct cb_command *command, struct cb_str *out);
 void cb_command_overview(struct cb_str *out);

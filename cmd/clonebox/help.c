@@ -1,6 +1,15 @@
 /* --help, from the tables. */
 #include "cmd/clonebox/command.h"
 
+void cb_option_help(struct cb_str *out, const struct cb_option *option)
+{
+	const struct cb_setting *setting = cb_setting_of_option(option->name);
+
+	cb_str_add(out, option->help);
+	if (setting && setting->initial)
+		cb_str_printf(out, " (default %s)", setting->initial);
+}
+
 static void option_help(struct cb_str *out, const struct cb_option *row)
 {
 	size_t start = out->len;
@@ -15,7 +24,8 @@ static void option_help(struct cb_str *out, const struct cb_option *row)
 	do
 		cb_str_add(out, " ");
 	while (out->len - start < 32);
-	cb_str_printf(out, "%s\n", row->help);
+	cb_option_help(out, row);
+	cb_str_add(out, "\n");
 }
 
 void cb_command_help(const struct cb_command *command, struct cb_str *out)
