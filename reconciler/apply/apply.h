@@ -55,6 +55,9 @@ enum cb_outcome {
 	CB_OUTCOME_NOT_BEGUN, /* not even a journal could be begun: nothing was done */
 	CB_OUTCOME_COMMITTED,
 	CB_OUTCOME_ROLLED_BACK,
+	/* A provisional transaction: all is done, and cb_apply_recover decides, when those that
+	 * wait for it are over. */
+	CB_OUTCOME_PREPARED,
 	CB_OUTCOME_OPEN, /* stopped in between; the journal says where, the next run goes on */
 };
 
@@ -74,7 +77,8 @@ enum cb_recovery {
 	CB_RECOVER_BACK, /* back, as long as nothing irreversible has happened */
 };
 
-/* Settles an open transaction. `arena` gets the transaction for messages. Returns 0 when it could
+/* Settles an open transaction; a provisional one is kept if what it made is in use, so settle first
+ * those that waited for it. `arena` gets the transaction for messages. Returns 0 when it could
  * be settled, whichever way; `outcome` says which. */
 CB_CHECKED int cb_apply_recover(struct cb_apply_context *context, struct cb_journal *journal,
 				const struct cb_transaction *transaction, enum cb_recovery recovery,

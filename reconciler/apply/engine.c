@@ -17,7 +17,8 @@ static const struct cb_step_ops *const ops_table[] = {
 
 const char *cb_outcome_name(enum cb_outcome outcome)
 {
-	static const char *const names[] = {"skipped", "committed", "rolled-back", "failed"};
+	static const char *const names[] = {"skipped", "committed", "rolled-back", "prepared",
+					    "failed"};
 
 	return names[outcome];
 }
@@ -395,6 +396,10 @@ static int go_forward(struct cb_run *run, enum cb_outcome *outcome, struct cb_er
 		if (r < 0)
 			return fail(run, step, outcome, err);
 	}
+	if (run->transaction->provisional && !run->recovering) {
+		*outcome = CB_OUTCOME_PREPARED;
+		return 0;
+	}
 	if ((r = finish(run, CB_OUTCOME_COMMITTED, err)) < 0)
 		return r;
 	*outcome = CB_OUTCOME_COMMITTED;
@@ -446,6 +451,29 @@ static bool loses_data(const struct cb_transaction *transaction)
 	return false;
 }
 
+/* Whether nobody has come to rely on what a provisional transaction made: then it goes. What was
+ * not finished cannot be relied on. */
+static int is_unused(struct cb_run *run, bool *out, struct cb_error *err)
+{
+	*out = false;
+	if (!run->transaction->provisional)
+		return 0;
+	cb_vec_each (const struct cb_step, step, &run->transaction->steps) {
+		bool used = false;
+		int r = 0;
+
+		while (cb_journal_state(run->journal, step->n) == CB_STEP_DONE &&
+		       (r = ops_table[step->kind]->used(run, step, &used, err)) < 0) {
+			if (!is_unknown(r) || (r = reconnect(run, err)) < 0)
+				return r;
+		}
+		if (used)
+			return 0;
+	}
+	*out = true;
+	return 0;
+}
+
 int cb_apply_recover(struct cb_apply_context *context, struct cb_journal *journal,
 		     const struct cb_transaction *transaction, enum cb_recovery recovery,
 		     enum cb_outcome *outcome, struct cb_error *err)
@@ -455,10 +483,12 @@ int cb_apply_recover(struct cb_apply_context *context, struct cb_journal *journa
 			     .journal = journal,
 			     .transaction = transaction,
 			     .recovering = true};
-	bool past = false;
+	bool past = false, unused;
 	int r;
 
 	*outcome = CB_OUTCOME_OPEN;
+	if ((r = is_unused(&run, &unused, err)) < 0)
+		return r;
 	if (recovery != CB_RECOVER_AUTO && !was_going_back(&run)) {
 		if ((r = past_return(&run, NULL, &past, err)) < 0)
 			return r;
@@ -467,15 +497,17 @@ int cb_apply_recover(struct cb_apply_context *context, struct cb_journal *journa
 					    "transaction %s is past the point of no return",
 					    transaction->id);
 	}
-	if (recovery == CB_RECOVER_BACK || was_going_back(&run) ||
+	if (recovery == CB_RECOVER_BACK || was_going_back(&run) || unused ||
 	    (recovery == CB_RECOVER_SPARING && !past && loses_data(transaction))) {
-		cb_run_tell(&run, CB_EVENT_RECOVERY, NULL, "taking back");
+		cb_run_tell(&run, CB_EVENT_RECOVERY, NULL,
+			    unused ? "nothing has come to need it; taking back" : "taking back");
 		if ((r = roll_back(&run, err)) < 0)
 			return r;
 		*outcome = CB_OUTCOME_ROLLED_BACK;
 		return 0;
 	}
-	cb_run_tell(&run, CB_EVENT_RECOVERY, NULL, "finishing");
+	if (!transaction->provisional)
+		cb_run_tell(&run, CB_EVENT_RECOVERY, NULL, "finishing");
 	r = go_forward(&run, outcome, err);
 	if (r < 0 && *outcome == CB_OUTCOME_ROLLED_BACK) {
 		cb_log(CB_LOG_WARN, "recovery-rolled-back", "transaction %s: %s", transaction->id,

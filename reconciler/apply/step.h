@@ -40,6 +40,10 @@ struct cb_step_ops {
 	 * be NULL. */
 	CB_CHECKED int (*learn)(struct cb_run *run, const struct cb_step *step, json_t **out,
 				struct cb_error *err);
+	/* Whether others have come to rely on the effect. Only for steps of provisional
+	 * transactions. */
+	CB_CHECKED int (*used)(struct cb_run *run, const struct cb_step *step, bool *out,
+			       struct cb_error *err);
 	/* Called when probe says done or partial. NULL: there is no way back. */
 	CB_CHECKED int (*undo)(struct cb_run *run, const struct cb_step *step,
 			       struct cb_error *err);
@@ -69,6 +73,11 @@ CB_CHECKED int cb_run_create_volume(struct cb_run *run, const struct cb_volume_n
 /* Makes libvirt look at the pool, then asks for the volume. CB_E_NOT_FOUND is certain. */
 CB_CHECKED int cb_run_volume(struct cb_run *run, struct cb_arena *arena, const char *pool,
 			     const char *name, struct cb_volume *out, struct cb_error *err);
+
+/* Whether a domain's files, the stamp of a domain, or an overlay in the same pool refer to the
+ * step's volume. */
+CB_CHECKED int cb_run_volume_used(struct cb_run *run, const struct cb_step *step, bool *out,
+				  struct cb_error *err);
 
 /* Deletes the volume unless something on the host still refers to it: then it is kept, the person
  * is told, and that is success. One that is not there is fine. */

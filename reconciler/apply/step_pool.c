@@ -82,6 +82,29 @@ static int learn(struct cb_run *run, const struct cb_step *step, json_t **out, s
 	return 0;
 }
 
+static int used(struct cb_run *run, const struct cb_step *step, bool *out, struct cb_error *err)
+{
+	const struct cb_driver_ops *ops = run->driver->ops;
+	const char *name = cb_step_arg(step, "pool");
+	cb_auto_arena struct cb_arena arena = {0};
+	struct cb_volumes volumes = {0};
+	struct cb_pool pool;
+	int r = ops->pool(run->driver, &arena, name, &pool, err);
+
+	*out = false;
+	if (r == -CB_E_NOT_FOUND) {
+		cb_error_release(err);
+		return 0;
+	}
+	if (r < 0 || !pool.active)
+		return r;
+	if ((r = cb_run_refresh(run, name, err)) < 0 ||
+	    (r = ops->volumes(run->driver, &arena, name, &volumes, err)) < 0)
+		return r;
+	*out = volumes.len > 0;
+	return 0;
+}
+
 /* A pool that was there before stays as it is now: active, which harms nobody. A pool that others
  * have begun to use, or may have made, stays too. */
 static int undo(struct cb_run *run, const struct cb_step *step, struct cb_error *err)
@@ -89,27 +112,20 @@ static int undo(struct cb_run *run, const struct cb_step *step, struct cb_error 
 	const struct cb_driver_ops *ops = run->driver->ops;
 	const json_t *learned = cb_journal_detail(run->journal, step->n);
 	const char *name = cb_step_arg(step, "pool");
-	cb_auto_arena struct cb_arena arena = {0};
-	struct cb_volumes volumes = {0};
-	struct cb_pool pool;
+	bool in_use;
 	int r;
 
 	if (json_is_false(json_object_get(learned, "made")) ||
 	    !cb_spec_bool(&step->args, "define", false))
 		return 0;
-	if ((r = ops->pool(run->driver, &arena, name, &pool, err)) < 0)
+	if ((r = used(run, step, &in_use, err)) < 0)
 		return r;
-	if (pool.active) {
-		if ((r = cb_run_refresh(run, name, err)) < 0 ||
-		    (r = ops->volumes(run->driver, &arena, name, &volumes, err)) < 0)
-			return r;
-		if (volumes.len > 0) {
-			cb_run_tell(run, CB_EVENT_KEPT, step, "it holds volumes of others");
-			return 0;
-		}
+	if (in_use) {
+		cb_run_tell(run, CB_EVENT_KEPT, step, "it holds volumes of others");
+		return 0;
 	}
 	return ops->pool_undefine(run->driver, name, err);
 }
 
 const struct cb_step_ops cb_step_POOL_ENSURE = {
-	.probe = probe, .perform = perform, .learn = learn, .undo = undo};
+	.probe = probe, .perform = perform, .learn = learn, .used = used, .undo = undo};

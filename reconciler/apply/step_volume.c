@@ -196,6 +196,19 @@ int cb_run_volume(struct cb_run *run, struct cb_arena *arena, const char *pool, 
 	return r < 0 ? r : run->driver->ops->volume(run->driver, arena, pool, name, out, err);
 }
 
+int cb_run_volume_used(struct cb_run *run, const struct cb_step *step, bool *out,
+		       struct cb_error *err)
+{
+	cb_auto_arena struct cb_arena arena = {0};
+	const char *user = NULL;
+	int r = refresh(run, cb_step_arg(step, "pool"), err);
+
+	if (r == 0)
+		r = user_of(run, &arena, step, &user, err);
+	*out = user != NULL;
+	return r;
+}
+
 int cb_run_delete_volume(struct cb_run *run, const struct cb_step *step, struct cb_error *err)
 {
 	cb_auto_arena struct cb_arena arena = {0};

@@ -16,8 +16,10 @@ const char *cb_cost_name(enum cb_cost cost)
 	return names[cost];
 }
 
-static const char *const targets[] = {
-	[CB_TARGET_VM] = "vm", [CB_TARGET_NETWORK] = "network", [CB_TARGET_POOL] = "pool"};
+static const char *const targets[] = {[CB_TARGET_VM] = "vm",
+				      [CB_TARGET_NETWORK] = "network",
+				      [CB_TARGET_POOL] = "pool",
+				      [CB_TARGET_IMAGE] = "image"};
 
 const char *cb_target_name(enum cb_target target)
 {

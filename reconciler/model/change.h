@@ -14,7 +14,7 @@ enum cb_action { CB_ACTION_NOOP, CB_ACTION_CREATE, CB_ACTION_UPDATE, CB_ACTION_D
 enum cb_cost { CB_COST_NONE, CB_COST_LIVE, CB_COST_RESTART, CB_COST_RECREATE };
 
 /* What a change is about. */
-enum cb_target { CB_TARGET_VM, CB_TARGET_NETWORK, CB_TARGET_POOL };
+enum cb_target { CB_TARGET_VM, CB_TARGET_NETWORK, CB_TARGET_POOL, CB_TARGET_IMAGE };
 
 struct cb_field_change {
 	const char *path;

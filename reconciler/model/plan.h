@@ -34,9 +34,12 @@ struct cb_transaction {
 		*id; /* "20260131T125002Z-1a2b3c4d": time, then random hex that names new volumes */
 	const char *uri; /* host */
 	enum cb_target target;
-	const char *name; /* of the VM, network or pool */
-	const char *uuid; /* of its domain, of the network or pool */
+	const char *name; /* of the VM, network, pool or image */
+	const char *uuid; /* of its domain, of the network or pool; "": it has none */
 	enum cb_action action;
+	/* Made for others of the plan: kept if one that waits for it is committed, else taken back.
+	 */
+	bool provisional;
 	CB_VEC(struct cb_step) steps;
 	unsigned point_of_no_return; /* number of the first irreversible step, 0: none */
 	CB_VEC(const char *) after;  /* ids of transactions that must have been committed before */

@@ -88,12 +88,27 @@ const struct cb_image *cb_builder_image(const struct cb_builder *builder, const 
 	return NULL;
 }
 
+void cb_builder_ensure_pool(struct cb_builder *builder, const char *name, const char *path,
+			    bool define)
+{
+	struct cb_step *step;
+
+	/* Several disks in it: once is enough. */
+	cb_vec_each (const struct cb_step, planned, &builder->transaction.steps) {
+		if (planned->kind == CB_STEP_KIND_POOL_ENSURE && strcmp(planned->target, name) == 0)
+			return;
+	}
+	step = cb_builder_step(builder, CB_STEP_KIND_POOL_ENSURE, name);
+	cb_builder_arg(builder, step, "pool", cb_string(name));
+	cb_builder_arg(builder, step, "path", cb_string(path));
+	cb_builder_arg(builder, step, "define", cb_bool(define));
+}
+
 const char *cb_builder_pool(struct cb_builder *builder, const char *name)
 {
 	const struct cb_plan_pool *pool = NULL;
 	const char *path = CB_DEFAULT_POOL_PATH;
 	const struct cb_declared *declared;
-	struct cb_step *step;
 
 	cb_vec_each (const struct cb_plan_pool, candidate, builder->input->pools) {
 		if (strcmp(candidate->name, name) == 0)
@@ -126,23 +141,15 @@ const char *cb_builder_pool(struct cb_builder *builder, const char *name)
 		if (pool->pool.active)
 			return path;
 	}
-	/* Several disks in it: once is enough. */
-	cb_vec_each (const struct cb_step, planned, &builder->transaction.steps) {
-		if (planned->kind == CB_STEP_KIND_POOL_ENSURE && strcmp(planned->target, name) == 0)
-			return path;
-	}
-	step = cb_builder_step(builder, CB_STEP_KIND_POOL_ENSURE, name);
-	cb_builder_arg(builder, step, "pool", cb_string(name));
-	cb_builder_arg(builder, step, "path", cb_string(path));
-	cb_builder_arg(builder, step, "define", cb_bool(!pool->exists));
+	if (!cb_builder_shared_pool(builder, name, path, !pool->exists))
+		cb_builder_ensure_pool(builder, name, path, !pool->exists);
 	return path;
 }
 
-/* "images/Debian 12.qcow2" becomes "Debian-12": the readable part of a volume's name. */
-static const char *stem(struct cb_arena *arena, const char *file)
+const char *cb_image_stem(struct cb_arena *arena, const struct cb_image *image)
 {
-	const char *base = strrchr(file, '/');
-	char *name = cb_arena_strdup(arena, base ? base + 1 : file);
+	const char *base = strrchr(image->file, '/');
+	char *name = cb_arena_strdup(arena, base ? base + 1 : image->file);
 	char *dot = strrchr(name, '.');
 	size_t len;
 
@@ -162,22 +169,36 @@ static const char *stem(struct cb_arena *arena, const char *file)
 	return name;
 }
 
-/* An upload of the same bytes by an earlier transaction of this plan serves this one too, which
- * then has to wait for it. */
-static bool imported_before(struct cb_builder *builder, const char *digest, const char *pool,
+void cb_builder_upload(struct cb_builder *builder, const struct cb_image *image,
+		       const char *pool_path, struct cb_stamp_volume *volume)
+{
+	struct cb_step *step;
+
+	volume->name = cb_arena_printf(builder->arena, "%s-%.12s-%s.%s",
+				       cb_image_stem(builder->arena, image), image->digest,
+				       builder->suffix, image->format);
+	volume->path = cb_arena_printf(builder->arena, "%s/%s", pool_path, volume->name);
+	step = cb_builder_step(builder, CB_STEP_KIND_IMAGE_IMPORT, volume->name);
+	cb_builder_arg(builder, step, "pool", cb_string(volume->pool));
+	cb_builder_arg(builder, step, "volume", cb_string(volume->name));
+	cb_builder_arg(builder, step, "path", cb_string(volume->path));
+	cb_builder_arg(builder, step, "file", cb_string(image->file));
+	cb_builder_arg(builder, step, "digest", cb_string(image->digest));
+	cb_builder_arg(builder, step, "size", cb_int((int64_t)image->size));
+}
+
+/* One VM may need the same bytes twice. */
+static bool uploaded_before(const struct cb_builder *builder, const char *digest,
 			    struct cb_stamp_volume *volume)
 {
-	cb_vec_each (const struct cb_transaction, earlier, &builder->plan->transactions) {
-		cb_vec_each (const struct cb_step, step, &earlier->steps) {
-			if (step->kind != CB_STEP_KIND_IMAGE_IMPORT ||
-			    strcmp(cb_spec_string(&step->args, "digest"), digest) != 0 ||
-			    strcmp(cb_spec_string(&step->args, "pool"), pool) != 0)
-				continue;
-			volume->name = cb_spec_string(&step->args, "volume");
-			volume->path = cb_spec_string(&step->args, "path");
-			cb_builder_after(builder, earlier->id);
-			return true;
-		}
+	cb_vec_each (const struct cb_step, step, &builder->transaction.steps) {
+		if (step->kind != CB_STEP_KIND_IMAGE_IMPORT ||
+		    strcmp(cb_spec_string(&step->args, "digest"), digest) != 0 ||
+		    strcmp(cb_spec_string(&step->args, "pool"), volume->pool) != 0)
+			continue;
+		volume->name = cb_spec_string(&step->args, "volume");
+		volume->path = cb_spec_string(&step->args, "path");
+		return true;
 	}
 	return false;
 }
@@ -185,41 +206,22 @@ static bool imported_before(struct cb_builder *builder, const char *digest, cons
 const char *cb_builder_import(struct cb_builder *builder, const struct cb_image *image,
 			      const char *pool, const char *pool_path, struct cb_stamp *stamp)
 {
-	struct cb_arena *a = builder->arena;
-	struct cb_stamp_volume volume = {
-		.role = image->role, .pool = pool, .deletion = CB_SHARED, .digest = image->digest};
-	struct cb_step *step;
+	struct cb_stamp_volume volume = {.role = image->role,
+					 .pool = pool,
+					 .name = image->volume,
+					 .path = image->path,
+					 .deletion = CB_SHARED,
+					 .digest = image->digest};
 
-	if (image->volume && !image->ours) {
-		/* Listed, so that the path stays known as this field's; never deleted. */
+	/* A person's is listed, so that the path stays known as this field's; never deleted. */
+	if (image->volume && !image->ours)
 		volume.deletion = CB_RETAIN;
-		volume.name = image->volume;
-		volume.path = image->path;
-		cb_vec_push(a, &stamp->volumes, volume);
-		return image->path;
-	}
-	cb_builder_lock_image(builder, image->digest);
-	if (image->volume) {
-		volume.name = image->volume;
-		volume.path = image->path;
-		cb_vec_push(a, &stamp->volumes, volume);
-		return image->path;
-	}
-	if (imported_before(builder, image->digest, pool, &volume)) {
-		cb_vec_push(a, &stamp->volumes, volume);
-		return volume.path;
-	}
-	volume.name = cb_arena_printf(a, "%s-%.12s-%s.%s", stem(a, image->file), image->digest,
-				      builder->suffix, image->format);
-	volume.path = cb_arena_printf(a, "%s/%s", pool_path, volume.name);
-	step = cb_builder_step(builder, CB_STEP_KIND_IMAGE_IMPORT, volume.name);
-	cb_builder_arg(builder, step, "pool", cb_string(pool));
-	cb_builder_arg(builder, step, "volume", cb_string(volume.name));
-	cb_builder_arg(builder, step, "path", cb_string(volume.path));
-	cb_builder_arg(builder, step, "file", cb_string(image->file));
-	cb_builder_arg(builder, step, "digest", cb_string(image->digest));
-	cb_builder_arg(builder, step, "size", cb_int((int64_t)image->size));
-	cb_vec_push(a, &stamp->volumes, volume);
+	else
+		cb_builder_lock_image(builder, image->digest);
+	if (!image->volume && !uploaded_before(builder, image->digest, &volume) &&
+	    !cb_builder_shared_image(builder, image, pool_path, &volume))
+		cb_builder_upload(builder, image, pool_path, &volume);
+	cb_vec_push(builder->arena, &stamp->volumes, volume);
 	return volume.path;
 }
 

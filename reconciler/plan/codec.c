@@ -63,7 +63,7 @@ static json_t *step_json(const struct cb_step *step)
 
 json_t *cb_codec_transaction(const struct cb_transaction *transaction)
 {
-	json_t *steps = json_array(), *locks = json_array(), *after = json_array();
+	json_t *steps = json_array(), *locks = json_array(), *after = json_array(), *json;
 
 	cb_vec_each (const struct cb_step, step, &transaction->steps)
 		json_array_append_new(steps, step_json(step));
@@ -71,12 +71,15 @@ json_t *cb_codec_transaction(const struct cb_transaction *transaction)
 		json_array_append_new(locks, json_string(*lock));
 	cb_vec_each (const char *const, id, &transaction->after)
 		json_array_append_new(after, json_string(*id));
-	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:i,s:o,s:o,s:o}", "id", transaction->id, "host",
+	json = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:i,s:o,s:o,s:o}", "id", transaction->id, "host",
 			 transaction->uri, "kind", cb_target_name(transaction->target), "target",
 			 transaction->name, "uuid", transaction->uuid, "action",
 			 cb_action_name(transaction->action), "point_of_no_return",
 			 (int)transaction->point_of_no_return, "steps", steps, "locks", locks,
 			 "after", after);
+	if (transaction->provisional)
+		json_object_set_new(json, "provisional", json_true());
+	return json;
 }
 
 static int bad(struct cb_error *err, const char *what)
@@ -200,6 +203,7 @@ int cb_codec_parse(struct cb_arena *arena, const json_t *json, struct cb_transac
 		.uuid = text(arena, json, "uuid"),
 		.point_of_no_return =
 			(unsigned)json_integer_value(json_object_get(json, "point_of_no_return")),
+		.provisional = json_is_true(json_object_get(json, "provisional")),
 	};
 	if (!out->id || !out->uri || !out->name || !out->uuid ||
 	    parse_action(json_string_value(json_object_get(json, "action")), &out->action) < 0 ||
@@ -212,6 +216,14 @@ int cb_codec_parse(struct cb_arena *arena, const json_t *json, struct cb_transac
 		if (!lock)
 			return bad(err, "a lock without name");
 		cb_vec_push(arena, &out->locks, lock);
+	}
+	json_array_foreach(json_object_get(json, "after"), i, item)
+	{
+		const char *id = cb_arena_strdup(arena, json_string_value(item));
+
+		if (!id)
+			return bad(err, "a transaction before it without id");
+		cb_vec_push(arena, &out->after, id);
 	}
 	json_array_foreach(json_object_get(json, "steps"), i, item)
 	{

@@ -47,6 +47,24 @@ const struct cb_image *cb_builder_image(const struct cb_builder *builder, const 
  * else its path. */
 const char *cb_builder_pool(struct cb_builder *builder, const char *name);
 
+/* The step that makes it so, unless the transaction has one. */
+void cb_builder_ensure_pool(struct cb_builder *builder, const char *name, const char *path,
+			    bool define);
+
+/* "images/Debian 12.qcow2" becomes "Debian-12": the readable part of a volume's name. */
+const char *cb_image_stem(struct cb_arena *arena, const struct cb_image *image);
+
+/* The step that uploads the image to volume->pool; names the volume. */
+void cb_builder_upload(struct cb_builder *builder, const struct cb_image *image,
+		       const char *pool_path, struct cb_stamp_volume *volume);
+
+/* shared.c: true if several VMs need it; then a provisional transaction brings it, and this one
+ * waits for that. */
+bool cb_builder_shared_pool(struct cb_builder *builder, const char *name, const char *path,
+			    bool define);
+bool cb_builder_shared_image(struct cb_builder *builder, const struct cb_image *image,
+			     const char *pool_path, struct cb_stamp_volume *volume);
+
 /* Makes the image a volume of the pool (unless it is one) and lists it in the stamp. Returns its
  * path on the host. */
 const char *cb_builder_import(struct cb_builder *builder, const struct cb_image *image,

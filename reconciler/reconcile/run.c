@@ -7,12 +7,15 @@
 #include "reconciler/base/log.h"
 #include "reconciler/reconcile/session_internal.h"
 
-enum state { WAITING, RUNNING, OVER };
+/* A provisional transaction is HELD from when all of it is done until those that wait for it are
+ * over. */
+enum state { WAITING, RUNNING, HELD, OVER };
 
 struct slot {
 	const struct cb_transaction *transaction;
 	size_t *after; /* indices of slots */
 	size_t n_after;
+	size_t users; /* that wait for it and are not over */
 	enum state state;
 	struct cb_result result;
 };
@@ -62,21 +65,31 @@ static void link_slots(struct cb_arena *arena, struct runner *runner)
 			const struct by_id *found =
 				bsearch(&key, index, runner->n_slots, sizeof(*index), compare_ids);
 
-			if (found)
-				slot->after[slot->n_after++] = found->index;
+			if (!found)
+				continue;
+			slot->after[slot->n_after++] = found->index;
+			runner->slots[found->index].users++;
 		}
 	}
 }
 
-static void skip(struct runner *runner, struct slot *slot, enum cb_code code, const char *why)
+/* Those that it waited for may be decided now. */
+static void end(struct runner *runner, struct slot *slot)
 {
 	slot->state = OVER;
+	for (size_t i = 0; i < slot->n_after; i++)
+		runner->slots[slot->after[i]].users--;
+	(void)pthread_cond_broadcast(&runner->changed);
+}
+
+static void skip(struct runner *runner, struct slot *slot, enum cb_code code, const char *why)
+{
 	slot->result = (struct cb_result){.id = slot->transaction->id,
 					  .target = slot->transaction->target,
 					  .name = slot->transaction->name,
 					  .code = code,
 					  .message = why};
-	(void)pthread_cond_broadcast(&runner->changed);
+	end(runner, slot);
 }
 
 /* Whether what it waits for is there. What will never be there ends it. */
@@ -85,6 +98,8 @@ static bool ready(struct runner *runner, struct slot *slot)
 	for (size_t i = 0; i < slot->n_after; i++) {
 		const struct slot *before = &runner->slots[slot->after[i]];
 
+		if (before->state == HELD)
+			continue;
 		if (before->state != OVER)
 			return false;
 		if (before->result.outcome == CB_OUTCOME_COMMITTED)
@@ -119,11 +134,15 @@ static struct slot *next(struct runner *runner)
 			runner->why = "not begun: interrupted";
 		}
 		while (runner->first < runner->n_slots &&
-		       runner->slots[runner->first].state != WAITING)
+		       (runner->slots[runner->first].state == RUNNING ||
+			runner->slots[runner->first].state == OVER))
 			runner->first++;
 		for (size_t i = runner->first; i < runner->n_slots; i++) {
 			struct slot *slot = &runner->slots[i];
 
+			if (slot->state == HELD && slot->users == 0)
+				return slot;
+			waiting = waiting || slot->state == HELD;
 			if (slot->state != WAITING)
 				continue;
 			if (runner->stop)
@@ -163,6 +182,29 @@ static struct cb_result run_slot(struct runner *runner, const struct slot *slot,
 	return result;
 }
 
+/* Whether what was prepared is kept: the same look as after a crash. */
+static struct cb_result decide_slot(struct runner *runner, const struct slot *slot,
+				    struct cb_apply_context *context, struct cb_arena *arena)
+{
+	const struct cb_transaction *transaction = slot->transaction;
+	cb_auto_error struct cb_error err = {0};
+	struct cb_journal *journal = NULL;
+	struct cb_result result = slot->result;
+	int r = cb_journal_open(runner->session->config.state_dir, transaction->id, &journal, &err);
+
+	result.outcome = CB_OUTCOME_OPEN;
+	if (r == 0)
+		r = cb_apply_recover(context, journal, transaction, CB_RECOVER_AUTO,
+				     &result.outcome, &err);
+	cb_journal_free(journal);
+	if (r < 0) {
+		result.code = err.code;
+		result.message = cb_arena_strdup(arena, err.message);
+		result.hint = err.hint ? cb_arena_strdup(arena, err.hint) : "";
+	}
+	return result;
+}
+
 /* What a worker says goes to one listener. */
 static void tell(void *ctx, enum cb_event event, const struct cb_transaction *transaction,
 		 const struct cb_step *step, const char *text)
@@ -193,22 +235,29 @@ static void work(struct runner *runner, struct cb_apply_context *context)
 	while ((slot = next(runner))) {
 		cb_auto_arena struct cb_arena arena = {0};
 		struct cb_result result;
+		bool held = slot->state == HELD;
 
 		slot->state = RUNNING;
 		runner->running++;
 		(void)pthread_mutex_unlock(&runner->mutex);
-		result = run_slot(runner, slot, context, &arena);
+		result = held ? decide_slot(runner, slot, context, &arena)
+			      : run_slot(runner, slot, context, &arena);
 		(void)pthread_mutex_lock(&runner->mutex);
 		result.message = cb_arena_strdup(runner->arena, result.message);
 		result.hint = cb_arena_strdup(runner->arena, result.hint);
 		slot->result = result;
-		slot->state = OVER;
 		runner->running--;
 		if (result.code && runner->request->fail_fast) {
 			runner->stop = true;
 			runner->why = "not begun: another one failed, and --fail-fast was given";
 		}
-		(void)pthread_cond_broadcast(&runner->changed);
+		if (result.outcome == CB_OUTCOME_PREPARED) {
+			slot->state = HELD;
+			runner->first = 0;
+			(void)pthread_cond_broadcast(&runner->changed);
+		} else {
+			end(runner, slot);
+		}
 	}
 	(void)pthread_mutex_unlock(&runner->mutex);
 }

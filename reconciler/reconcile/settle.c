@@ -88,14 +88,83 @@ static int close_only(struct cb_journal *journal, struct cb_result *result, stru
 	return cb_journal_finish(journal, cb_outcome_name(result->outcome), err);
 }
 
-static int settle_one(struct cb_session *session, const char *id, enum cb_recovery recovery,
-		      struct cb_arena *arena, struct cb_result *result, bool *mine,
-		      struct cb_error *err)
+/* Provisional transactions after those that may need what they made: images, then the pools they
+ * are in. */
+enum turn { ORDINARY, IMAGES, POOLS, TURNS };
+
+struct open_journal {
+	const char *id;
+	enum turn turn;
+	struct cb_transaction transaction; /* empty if its plan was not written */
+};
+
+struct open_journals {
+	struct open_journal *items;
+	size_t len, cap;
+};
+
+static int read_open(const char *state_dir, struct cb_arena *arena, struct open_journals *out,
+		     struct cb_error *err)
+{
+	struct cb_journal_ids ids = {0};
+	int r = cb_journal_list(state_dir, CB_JOURNALS_OPEN, arena, &ids, err);
+
+	if (r < 0)
+		return r;
+	cb_vec_each (const char *, id, &ids) {
+		struct open_journal item = {.id = *id};
+		struct cb_journal *journal;
+
+		/* Closed by its owner meanwhile, or for settle_one to speak of. */
+		if (cb_journal_peek(state_dir, *id, &journal, err) < 0) {
+			cb_error_release(err);
+			cb_vec_push(arena, out, item);
+			continue;
+		}
+		if (cb_journal_plan(journal) &&
+		    cb_codec_parse(arena, cb_journal_plan(journal), &item.transaction, err) < 0)
+			cb_error_release(err);
+		cb_journal_free(journal);
+		if (item.transaction.provisional)
+			item.turn = item.transaction.target == CB_TARGET_IMAGE ? IMAGES : POOLS;
+		cb_vec_push(arena, out, item);
+	}
+	return 0;
+}
+
+/* An open transaction that came after this one and may need what it made. */
+static int check_users(struct cb_session *session, const struct open_journal *item,
+		       struct cb_error *err)
+{
+	cb_auto_arena struct cb_arena arena = {0};
+	struct open_journals open = {0};
+	int r;
+
+	if (item->turn == ORDINARY)
+		return 0;
+	if ((r = read_open(session->config.state_dir, &arena, &open, err)) < 0)
+		return r;
+	cb_vec_each (const struct open_journal, other, &open) {
+		cb_vec_each (const char *const, before, &other->transaction.after) {
+			if (strcmp(*before, item->id) != 0)
+				continue;
+			(void)cb_error_set(err, CB_E_CONFLICT,
+					   "transaction %s may need it and is not settled",
+					   other->id);
+			return cb_error_hint(err, "settle that one first");
+		}
+	}
+	return 0;
+}
+
+static int settle_one(struct cb_session *session, const struct open_journal *item,
+		      enum cb_recovery recovery, struct cb_arena *arena, struct cb_result *result,
+		      bool *mine, struct cb_error *err)
 {
 	struct cb_transaction transaction = {0};
 	struct cb_journal *journal = NULL;
 	struct cb_locks locks = {0};
-	int r = cb_journal_open(session->config.state_dir, id, &journal, err);
+	int r = cb_journal_open(session->config.state_dir, item->id, &journal, err);
 
 	*mine = false;
 	if (r < 0)
@@ -104,7 +173,7 @@ static int settle_one(struct cb_session *session, const char *id, enum cb_recove
 		r = cb_codec_parse(arena, cb_journal_plan(journal), &transaction, err);
 		if (r < 0) {
 			cb_journal_free(journal);
-			return cb_error_wrap(err, "transaction %s", id);
+			return cb_error_wrap(err, "transaction %s", item->id);
 		}
 		if (strcmp(transaction.uri, session->host.uri) != 0) {
 			cb_journal_free(journal);
@@ -120,9 +189,11 @@ static int settle_one(struct cb_session *session, const char *id, enum cb_recove
 	if (transaction.name)
 		cb_locks_add(arena, &locks, &transaction);
 	r = cb_locks_take(session, arena, &locks, 0,
-			  cb_arena_printf(arena, "recovery of transaction %s", id), err);
+			  cb_arena_printf(arena, "recovery of transaction %s", item->id), err);
 	if (r == 0)
-		r = cb_journal_open(session->config.state_dir, id, &journal, err);
+		r = check_users(session, item, err);
+	if (r == 0)
+		r = cb_journal_open(session->config.state_dir, item->id, &journal, err);
 	if (r == 0 && (!cb_journal_plan(journal) || cb_journal_outcome(journal)))
 		r = close_only(journal, result, err);
 	else if (r == 0)
@@ -132,44 +203,53 @@ static int settle_one(struct cb_session *session, const char *id, enum cb_recove
 	return r;
 }
 
+static int settle_turn(struct cb_session *session, const struct open_journal *item,
+		       enum cb_recovery recovery, bool named, struct cb_arena *arena,
+		       struct cb_results *results, struct cb_error *err)
+{
+	cb_auto_error struct cb_error why = {0};
+	struct cb_result result = {.id = item->id, .outcome = CB_OUTCOME_OPEN};
+	bool mine;
+	int r = settle_one(session, item, recovery, arena, &result, &mine, &why);
+	if (r == -CB_E_CORRUPT || (r < 0 && !mine))
+		return cb_error_move(err, &why);
+	if (!mine)
+		return !named ? 0
+			      : cb_error_set(err, CB_E_USAGE, "transaction %s is not of this host",
+					     item->id);
+	if (r == -CB_E_BUSY && !named)
+		return 0; /* its owner lives */
+	if (r == -CB_E_BUSY)
+		return cb_error_move(err, &why);
+	if (r < 0) {
+		result.target = item->transaction.target;
+		result.name = item->transaction.name ? item->transaction.name : "";
+		result.code = why.code;
+		result.message = cb_arena_strdup(arena, why.message);
+		result.hint = cb_arena_strdup(arena, why.hint ? why.hint : "");
+	}
+	cb_vec_push(arena, results, result);
+	return 0;
+}
+
 int cb_session_settle(struct cb_session *session, const char *id, enum cb_recovery recovery,
 		      struct cb_arena *arena, struct cb_results *results, struct cb_error *err)
 {
-	struct cb_journal_ids ids = {0};
+	struct open_journals open = {0};
 	bool met = false;
-	int r = cb_journal_list(session->config.state_dir, CB_JOURNALS_OPEN, arena, &ids, err);
+	int r = read_open(session->config.state_dir, arena, &open, err);
 
-	if (r < 0)
-		return r;
-	cb_vec_each (const char *, open, &ids) {
-		cb_auto_error struct cb_error why = {0};
-		struct cb_result result = {.id = *open, .outcome = CB_OUTCOME_OPEN};
-		bool mine;
-
-		if (id && strcmp(*open, id) != 0)
-			continue;
-		met = true;
-		r = settle_one(session, *open, recovery, arena, &result, &mine, &why);
-		if (r == -CB_E_CORRUPT || (r < 0 && !mine))
-			return cb_error_move(err, &why);
-		if (!mine) {
-			if (id)
-				return cb_error_set(err, CB_E_USAGE,
-						    "transaction %s is not of this host", id);
-			continue;
+	for (int turn = ORDINARY; r == 0 && turn < TURNS; turn++) {
+		cb_vec_each (const struct open_journal, item, &open) {
+			if ((int)item->turn != turn || (id && strcmp(item->id, id) != 0))
+				continue;
+			met = true;
+			r = settle_turn(session, item, recovery, id != NULL, arena, results, err);
+			if (r < 0)
+				return r;
 		}
-		if (r == -CB_E_BUSY && !id)
-			continue; /* its owner lives */
-		if (r == -CB_E_BUSY)
-			return cb_error_move(err, &why);
-		if (r < 0) {
-			result.code = why.code;
-			result.message = cb_arena_strdup(arena, why.message);
-			result.hint = cb_arena_strdup(arena, why.hint ? why.hint : "");
-		}
-		cb_vec_push(arena, results, result);
 	}
-	if (id && !met)
+	if (r == 0 && id && !met)
 		return cb_error_set(err, CB_E_USAGE, "there is no unfinished transaction %s", id);
-	return 0;
+	return r;
 }

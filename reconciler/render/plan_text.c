@@ -330,6 +330,20 @@ static const struct cb_transaction *transaction_of(const struct cb_plan *plan,
 	return NULL;
 }
 
+/* What is made for several, and belongs to no change. */
+static void render_provisional(struct cb_str *out, const struct cb_planned *planned,
+			       enum cb_colour colour)
+{
+	cb_vec_each (const struct cb_transaction, transaction, &planned->plan.transactions) {
+		if (!transaction->provisional)
+			continue;
+		cb_tint(out, colour, CB_TINT_ADD, "+");
+		cb_str_printf(out, " %s '%s' will be made for those that wait for it\n",
+			      cb_target_name(transaction->target), transaction->name);
+		render_steps(out, &planned->plan, transaction, colour);
+	}
+}
+
 void cb_render_plan(struct cb_str *out, const struct cb_planned *planned, enum cb_colour colour)
 {
 	const struct cb_summary *sum = &planned->plan.summary;
@@ -337,6 +351,7 @@ void cb_render_plan(struct cb_str *out, const struct cb_planned *planned, enum c
 
 	cb_vec_each (const struct cb_change, change, &planned->changes)
 		vms += change->target == CB_TARGET_VM;
+	render_provisional(out, planned, colour);
 	cb_vec_each (const struct cb_change, change, &planned->changes)
 		render_change(
 			out, &planned->plan, change,
@@ -376,6 +391,9 @@ void cb_render_results(struct cb_str *out, const struct cb_planned *planned,
 		else if (result->outcome == CB_OUTCOME_COMMITTED && transaction)
 			cb_str_printf(out, "%s '%s': %s\n", what, result->name,
 				      done[transaction->action]);
+		else if (result->outcome == CB_OUTCOME_ROLLED_BACK && !result->code)
+			cb_str_printf(out, "%s '%s': taken back; nothing has come to need it\n",
+				      what, result->name);
 		else if (result->outcome == CB_OUTCOME_ROLLED_BACK)
 			cb_str_printf(out, "%s '%s': failed and taken back; it is as before\n",
 				      what, result->name);

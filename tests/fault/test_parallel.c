@@ -164,7 +164,8 @@ static void in_order(void **state)
 	fixture_load(&f, text.text, "tests/golden/images");
 	apply(&f, &arena, &results);
 	assert_int_equal(committed(&results), results.len);
-	assert_int_equal(results.len, 3 * TIERS + 1);
+	/* ... with the network, and the pool that several need. */
+	assert_int_equal(results.len, 3 * TIERS + 2);
 	for (int i = 0; i < TIERS; i++) {
 		assert_before(&watch, "db", "app", i);
 		assert_before(&watch, "app", "web", i);
@@ -206,8 +207,8 @@ static void one_fails(void **state)
 	add_failing(&f, &text);
 	fixture_load(&f, text.text, "tests/golden/images");
 	apply(&f, &arena, &results);
-	assert_int_equal(results.len, 3 * TIERS + 1 + 3);
-	assert_int_equal(committed(&results), 3 * TIERS + 1);
+	assert_int_equal(results.len, 3 * TIERS + 2 + 3);
+	assert_int_equal(committed(&results), 3 * TIERS + 2);
 	assert_int_equal(result_of(&results, "a-bad")->outcome, CB_OUTCOME_ROLLED_BACK);
 	needs = result_of(&results, "needs-bad");
 	assert_int_equal(needs->outcome, CB_OUTCOME_NOT_BEGUN);
@@ -287,11 +288,53 @@ static void dies(void **state)
 	assert_true(n > 1);
 }
 
+/* The VM that would have brought the image fails: the others have it all the same; and where all
+ * fail, it does not stay. */
+static void one_image_for_many(void **state)
+{
+	cb_auto_arena struct cb_arena arena = {0};
+	cb_auto_str struct cb_str text = {0}, bad = {0};
+	struct cb_results results = {0}, none = {0};
+	struct watch watch;
+	struct fixture f;
+	char *before, *after;
+
+	(void)state;
+	begin(&f, &watch);
+	cb_str_add(&text, "defaults: {vm: {disk_size_gb: 1, base_image: base.raw, ram_mb: 64}}\n"
+			  "vms:\n");
+	add_failing(&f, &text);
+	cb_str_add(&bad, text.text);
+	cb_str_add(&text, "  db0: {}\n  good: {}\n");
+	cb_str_add(&bad, "  db0: {depends_on: [a-bad]}\n");
+	before = fixture_state(&f);
+	fixture_load(&f, bad.text, "tests/golden/images");
+	apply(&f, &arena, &none);
+	assert_int_equal(committed(&none), 0);
+	after = fixture_state(&f);
+	assert_string_equal(after, before);
+	free(before);
+	free(after);
+
+	fixture_load(&f, text.text, "tests/golden/images");
+	apply(&f, &arena, &results);
+	assert_int_equal(result_of(&results, "a-bad")->outcome, CB_OUTCOME_ROLLED_BACK);
+	assert_int_equal(result_of(&results, "default")->outcome, CB_OUTCOME_COMMITTED);
+	assert_int_equal(result_of(&results, "db0")->outcome, CB_OUTCOME_COMMITTED);
+	assert_int_equal(result_of(&results, "good")->outcome, CB_OUTCOME_COMMITTED);
+	assert_int_equal(committed(&results), 4); /* with the pool and the image */
+	assert_int_equal(count_domains(&f), 2);
+	assert_int_equal(fixture_open_journals(&f), 0);
+	assert_int_equal(fixture_pending(&f), 3); /* the bad one, and what needs it */
+	fixture_release(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(in_order),
 		cmocka_unit_test(one_fails),
+		cmocka_unit_test(one_image_for_many),
 		cmocka_unit_test(fails_fast),
 		cmocka_unit_test(dies),
 	};

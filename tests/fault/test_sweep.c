@@ -24,6 +24,7 @@ struct scenario {
 	const char *after;  /* NULL: destroy what `before` made */
 	bool restart;       /* --allow-restart */
 	bool several;       /* transactions: some may be through when another one is taken back */
+	bool shared;        /* ... and without any VM nothing at all is left */
 };
 
 #define IMAGES                                                                                     \
@@ -50,6 +51,10 @@ static const struct scenario scenarios[] = {
 	{"destroy-running", "vm:\n  name: dev\n  autostart: true\n" IMAGES, NULL},
 	{"destroy-stopped", "vm:\n  name: dev\n  state: stopped\n" IMAGES, NULL},
 	{"create-fleet", NULL, LAN POOL SMALL DATA NIC GUEST, .several = true},
+	{"one-image-for-two", NULL,
+	 "vms:\n  dev: {ram_mb: 64, disk_size_gb: 1, base_image: base.raw}\n"
+	 "  other: {ram_mb: 64, disk_size_gb: 2, base_image: base.raw}\n",
+	 .several = true, .shared = true},
 	{"devices-running",
 	 LAN POOL SMALL "  disks: [{name: old, size: 1GiB}]\n"
 			"  nics: [{name: out, network: lan, ip: 10.10.0.9}]\n",
@@ -219,6 +224,13 @@ static bool old_or_new(const struct scenario *scenario, const char *got, const c
 	return ok;
 }
 
+static bool has_domains(const char *text)
+{
+	json_auto_t *state = json_loads(text, 0, NULL);
+
+	return json_object_size(json_object_get(state, "domains")) > 0;
+}
+
 static void say(const struct scenario *scenario, const char *fault, unsigned n, const char *what)
 {
 	print_error("%s, call %u %s: %s\n", scenario->name, n, fault, what);
@@ -258,6 +270,8 @@ static bool disturb(const struct scenario *scenario, size_t kind, unsigned n, co
 	}
 	if (!dies && status == 0)
 		assert_same_state(state, wanted);
+	if (scenario->shared && fixture_open_journals(&f) == 0 && !has_domains(state))
+		assert_same_state(state, before);
 	free(state);
 
 	/* The second run, undisturbed. */
