@@ -25,6 +25,8 @@ enum cb_event {
 	CB_EVENT_RECOVERY, /* an unfinished transaction is taken up, `text` says how */
 };
 
+struct cb_references;
+
 struct cb_apply_context {
 	/* Replaced by the engine when the connection breaks; the caller closes what stands here in
 	 * the end. */
@@ -44,6 +46,7 @@ struct cb_apply_context {
 	/* Makes all that was written durable. NULL: the host's kernel is not ours. */
 	int (*barrier)(void *ctx, struct cb_error *err);
 	void *barrier_ctx;
+	struct cb_references *references; /* apply/references.h; one for all workers */
 	const char *state_dir;
 	struct cb_progress progress;
 	void (*event)(void *ctx, enum cb_event event, const struct cb_transaction *transaction,

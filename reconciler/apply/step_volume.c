@@ -3,77 +3,22 @@
  * volume.delete {pool, volume, path}
  */
 #include <string.h>
-#include <sys/stat.h>
 
-#include "reconciler/apply/step.h"
+#include "reconciler/apply/references.h"
 #include "reconciler/base/clock.h"
 
 /* A pool that is not there says nothing about its files. */
-static int refresh(struct cb_run *run, const char *pool, struct cb_error *err)
+static int no_pool(int r, const char *pool, struct cb_error *err)
 {
-	int r = cb_run_refresh(run, pool, err);
-
 	if (r != -CB_E_NOT_FOUND)
 		return r;
 	(void)cb_error_set(err, CB_E_CONFLICT, "pool '%s' is not there any more", pool);
 	return cb_error_hint(err, "define it again, with the same directory");
 }
 
-/* The same file: by name, or, where the host's files are ours to see, whatever links lead there. */
-static bool same_file(const struct cb_run *run, const char *one, const char *other)
+static int refresh(struct cb_run *run, const char *pool, struct cb_error *err)
 {
-	struct stat a, b;
-
-	if (strcmp(one, other) == 0)
-		return true;
-	return run->context->barrier && stat(one, &a) == 0 && stat(other, &b) == 0 &&
-	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
-}
-
-/* The name of what refers to the path: a domain, or an overlay in the same pool; NULL if nothing.
- */
-static int user_of(struct cb_run *run, struct cb_arena *arena, const struct cb_step *step,
-		   const char **out, struct cb_error *err)
-{
-	const struct cb_driver_ops *ops = run->driver->ops;
-	const char *path = cb_step_arg(step, "path"), *pool = cb_step_arg(step, "pool");
-	struct cb_domains domains = {0};
-	struct cb_volumes volumes = {0};
-	int r;
-
-	*out = NULL;
-	if ((r = ops->domains(run->driver, arena, &domains, err)) < 0)
-		return r;
-	cb_vec_each (const struct cb_domain, domain, &domains) {
-		cb_vec_each (const char *const, file, &domain->files) {
-			if (same_file(run, *file, path))
-				*out = domain->name;
-		}
-		/* A copied stamp lists what is another's; this transaction's own is going. */
-		if (!domain->stamp || strcmp(domain->stamp->uuid, domain->uuid) != 0 ||
-		    strcmp(domain->stamp->transaction, run->transaction->id) == 0)
-			continue;
-		cb_vec_each (const struct cb_stamp_volume, volume, &domain->stamp->volumes) {
-			if (same_file(run, volume->path, path))
-				*out = domain->name;
-		}
-	}
-	if (*out)
-		return 0;
-	if ((r = ops->volumes(run->driver, arena, pool, &volumes, err)) < 0)
-		return r;
-	cb_vec_each (const struct cb_volume, listed, &volumes) {
-		struct cb_volume volume;
-
-		r = ops->volume(run->driver, arena, pool, listed->name, &volume, err);
-		if (r == -CB_E_NOT_FOUND)
-			continue;
-		if (r < 0)
-			return r;
-		if (volume.backing && same_file(run, volume.backing, path))
-			*out = volume.name;
-	}
-	return 0;
+	return no_pool(cb_run_refresh(run, pool, err), pool, err);
 }
 
 static int create_probe(struct cb_run *run, const struct cb_step *step, enum cb_probe *out,
@@ -116,13 +61,13 @@ static int create(struct cb_run *run, const struct cb_step *step, struct cb_erro
 	};
 	cb_auto_arena struct cb_arena arena = {0};
 	const char *user;
-	int r = refresh(run, volume.pool, err);
+	int r;
 
-	if (r < 0)
-		return r;
 	/* Only a half volume of our own can stand here, and only when it was intended before. */
 	if (run->redo) {
-		if ((r = user_of(run, &arena, step, &user, err)) < 0)
+		if ((r = refresh(run, volume.pool, err)) < 0 ||
+		    (r = cb_references_user(run, volume.pool, cb_step_arg(step, "path"), &arena,
+					    &user, err)) < 0)
 			return r;
 		if (user)
 			return cb_error_set(err, CB_E_CONFLICT, "'%s' uses volume '%s' already",
@@ -201,10 +146,11 @@ int cb_run_volume_used(struct cb_run *run, const struct cb_step *step, bool *out
 {
 	cb_auto_arena struct cb_arena arena = {0};
 	const char *user = NULL;
-	int r = refresh(run, cb_step_arg(step, "pool"), err);
+	int r;
 
-	if (r == 0)
-		r = user_of(run, &arena, step, &user, err);
+	cb_references_forget(run->context->references);
+	r = cb_references_user(run, cb_step_arg(step, "pool"), cb_step_arg(step, "path"), &arena,
+			       &user, err);
 	*out = user != NULL;
 	return r;
 }
@@ -214,16 +160,21 @@ int cb_run_delete_volume(struct cb_run *run, const struct cb_step *step, struct 
 	cb_auto_arena struct cb_arena arena = {0};
 	const char *pool = cb_step_arg(step, "pool"), *name = cb_step_arg(step, "volume");
 	const char *user;
-	int r = refresh(run, pool, err);
+	int r = cb_references_user(run, pool, cb_step_arg(step, "path"), &arena, &user, err);
 
-	if (r < 0 || (r = user_of(run, &arena, step, &user, err)) < 0)
-		return r;
+	if (r < 0)
+		return no_pool(r, pool, err);
 	if (user) {
 		cb_run_tell(run, CB_EVENT_KEPT, step,
 			    cb_arena_printf(&arena, "'%s' refers to it", user));
 		return 0;
 	}
 	r = run->driver->ops->volume_delete(run->driver, pool, name, err);
+	if (r != -CB_E_NOT_FOUND)
+		return r;
+	/* libvirt may not have seen it yet. */
+	if ((r = refresh(run, pool, err)) == 0)
+		r = run->driver->ops->volume_delete(run->driver, pool, name, err);
 	return r == -CB_E_NOT_FOUND ? 0 : r;
 }
 

@@ -21,6 +21,7 @@ int cb_session_open(const struct cb_session_config *config, struct cb_session **
 		cb_oom();
 	session->config = *config;
 	session->barrier = (struct cb_barrier)CB_BARRIER_INIT;
+	cb_references_init(&session->references);
 	/* Workers make JSON objects at the same time; the seed of their hashes is made once. */
 	json_object_seed(0);
 	if (!session->config.random)
@@ -46,6 +47,7 @@ void cb_session_close(struct cb_session *session)
 	if (!session)
 		return;
 	cb_driver_close(session->driver);
+	cb_references_release(&session->references);
 	cb_arena_release(&session->arena);
 	free(session);
 }
@@ -273,6 +275,7 @@ struct cb_apply_context cb_session_context(struct cb_session *session)
 		.seed_ctx = session,
 		.barrier = session->host.local ? barrier : NULL,
 		.barrier_ctx = session,
+		.references = &session->references,
 		.state_dir = session->config.state_dir,
 		.progress = session->config.progress,
 		.event = session->config.event,

@@ -2,6 +2,7 @@
 #ifndef CB_RECONCILE_SESSION_INTERNAL_H
 #define CB_RECONCILE_SESSION_INTERNAL_H
 
+#include "reconciler/apply/references.h"
 #include "reconciler/base/barrier.h"
 #include "reconciler/journal/lock.h"
 #include "reconciler/reconcile/session.h"
@@ -17,6 +18,7 @@ struct cb_session {
 	char controller[CB_UUID_SIZE];
 	bool controller_is_new;
 	struct cb_barrier barrier;
+	struct cb_references references;
 	/* What is being applied: seeds are made from it. */
 	const struct cb_request *request;
 	const struct cb_planned *planned;

@@ -290,8 +290,7 @@ int cb_fake_volume_create(struct cb_driver *driver, const struct cb_volume_new *
 		cb_fake_put(file, "backing_format",
 			    json_string(spec->backing_format ? spec->backing_format : "raw"));
 	}
-	/* The host looks at the directory before it makes a file. */
-	refresh(state, pool);
+	cb_fake_put(cb_fake_object(pool, "known"), spec->name, json_true());
 	return cb_fake_save(driver, state, err);
 }
 

@@ -170,10 +170,6 @@ int cb_libvirt_volume_create(struct cb_driver *driver, const struct cb_volume_ne
 		return cb_error_set(err, CB_E_INVALID, "libvirt cannot keep that name");
 	if ((r = cb_volume_pool(host, spec->pool, &pool, err)) < 0)
 		return r;
-	/* libvirt refuses the names that it knows. A qcow2 file that it has not seen yet, it would
-	 * overwrite: so it has to look first. */
-	if ((r = cb_pool_refresh(host, pool, err)) < 0)
-		return r;
 	doc = new_document(spec);
 	cb_xml_dump(xmlDocGetRootElement(doc), &text);
 	volume = virStorageVolCreateXML(pool, text.text, 0);
