@@ -24,6 +24,7 @@ enum cb_option_group {
 	SAVE = 1 << 11,
 	EVERY = 1 << 12,
 	SETTINGS = 1 << 13, /* every option that is a setting, too */
+	CONSOLE = 1 << 14,
 };
 
 enum id {
@@ -60,6 +61,7 @@ enum id {
 	OPT_PLAN,
 	OPT_IGNORE_MISSING,
 	OPT_CONFIG,
+	OPT_FORCE,
 	OPT_HELP,
 };
 
@@ -94,6 +96,7 @@ static const struct cb_option options[] = {
 	{OPT_AUTO, "auto", 0, NULL, RECOVER, "settle all of them without asking"},
 	{OPT_TRANSACTION_ID, "transaction-id", 0, "ID", RECOVER, "settle this one"},
 	{OPT_IGNORE_MISSING, "ignore-missing", 0, NULL, SETTINGS, "what is not set may be unset"},
+	{OPT_FORCE, "force", 0, NULL, CONSOLE, "take the console away from whoever is at it"},
 	{OPT_CONFIG, "config", 0, "FILE", EVERY, "settings (else CLONEBOX_CONFIG; see `clonebox config`)"},
 	{OPT_COLOR, "color", 0, "auto|always|never", EVERY, "colour; auto: on a terminal"},
 	{OPT_QUIET, "quiet", 'q', NULL, EVERY, "no progress"},
@@ -113,6 +116,8 @@ static const struct cb_command commands[] = {
 	 FILES | HOST | OUTPUT | EXITCODE | SELECT, cb_cmd_status},
 	{"destroy", "[VM]...", 0, SIZE_MAX, "shut down and remove vms, with the disks made for them alone",
 	 FILES | HOST | OUTPUT | CHANGE | DESTROY | SELECT, cb_cmd_destroy, CB_NAMES_MANAGED},
+	{"console", "VM", 1, 1, "the serial console of a running vm; Ctrl-] leaves it",
+	 FILES | HOST | CONSOLE, cb_cmd_console, CB_NAMES_MANAGED},
 	{"doctor", "", 0, 0, "look at the host: what it has, what is missing",
 	 FILES | HOST | OUTPUT, cb_cmd_doctor},
 	{"trash", "list | restore VM | purge [VM]...", 1, SIZE_MAX, "vms that went to the trash: list them, bring one back, remove them for good",
@@ -237,6 +242,9 @@ static const char *store(const struct cb_option *row, const char *argument, stru
 		break;
 	case OPT_FAIL_FAST:
 		cli->fail_fast = true;
+		break;
+	case OPT_FORCE:
+		cli->force = true;
 		break;
 	case OPT_WAIT:
 		cli->wait = true;

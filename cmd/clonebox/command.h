@@ -45,7 +45,7 @@ struct cb_cli {
 	bool take_over, detailed_exitcode, dry_run, fail_fast, prune;
 	const char *out, *plan;       /* files of saved plans */
 	const struct cb_saved *saved; /* what --plan holds */
-	bool list, auto_, help, ignore_missing;
+	bool list, auto_, help, ignore_missing, force;
 	const char *transaction_id;
 	bool wait;
 
@@ -117,6 +117,7 @@ int cb_cmd_plan(const struct cb_cli *cli);
 int cb_cmd_apply(const struct cb_cli *cli);
 int cb_cmd_status(const struct cb_cli *cli);
 int cb_cmd_destroy(const struct cb_cli *cli);
+int cb_cmd_console(const struct cb_cli *cli);
 int cb_cmd_doctor(const struct cb_cli *cli);
 int cb_cmd_trash(const struct cb_cli *cli);
 int cb_cmd_recover(const struct cb_cli *cli);

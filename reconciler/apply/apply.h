@@ -77,6 +77,8 @@ enum cb_recovery {
 	/* As AUTO, but what would lose data and has not begun to goes back: the consent was given
 	 * to another run. */
 	CB_RECOVER_SPARING,
+	/* As AUTO, of a provisional transaction that this run has prepared. */
+	CB_RECOVER_DECIDE,
 	CB_RECOVER_BACK, /* back, as long as nothing irreversible has happened */
 };
 

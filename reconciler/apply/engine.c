@@ -489,7 +489,7 @@ int cb_apply_recover(struct cb_apply_context *context, struct cb_journal *journa
 	*outcome = CB_OUTCOME_OPEN;
 	if ((r = is_unused(&run, &unused, err)) < 0)
 		return r;
-	if (recovery != CB_RECOVER_AUTO && !was_going_back(&run)) {
+	if (recovery != CB_RECOVER_AUTO && recovery != CB_RECOVER_DECIDE && !was_going_back(&run)) {
 		if ((r = past_return(&run, NULL, &past, err)) < 0)
 			return r;
 		if (past && recovery == CB_RECOVER_BACK)
@@ -499,14 +499,14 @@ int cb_apply_recover(struct cb_apply_context *context, struct cb_journal *journa
 	}
 	if (recovery == CB_RECOVER_BACK || was_going_back(&run) || unused ||
 	    (recovery == CB_RECOVER_SPARING && !past && loses_data(transaction))) {
-		cb_run_tell(&run, CB_EVENT_RECOVERY, NULL,
-			    unused ? "nothing has come to need it; taking back" : "taking back");
+		if (recovery != CB_RECOVER_DECIDE)
+			cb_run_tell(&run, CB_EVENT_RECOVERY, NULL, "taking back");
 		if ((r = roll_back(&run, err)) < 0)
 			return r;
 		*outcome = CB_OUTCOME_ROLLED_BACK;
 		return 0;
 	}
-	if (!transaction->provisional)
+	if (recovery != CB_RECOVER_DECIDE)
 		cb_run_tell(&run, CB_EVENT_RECOVERY, NULL, "finishing");
 	r = go_forward(&run, outcome, err);
 	if (r < 0 && *outcome == CB_OUTCOME_ROLLED_BACK) {

@@ -78,6 +78,8 @@
 #ifndef CB_DRIVER_DRIVER_H
 #define CB_DRIVER_DRIVER_H
 
+#include <signal.h>
+
 #include "reconciler/base/error.h"
 #include "reconciler/base/str.h"
 #include "reconciler/model/host.h"
@@ -131,6 +133,14 @@ struct cb_upload {
 	void (*progress)(void *ctx, uint64_t bytes);
 	void *ctx;
 	uint64_t size; /* bytes in all */
+};
+
+/* The two ends of a console on our side. */
+struct cb_console_io {
+	int in, out;
+	char escape; /* read from `in`, it ends the session */
+	bool force;  /* take it away from whoever is at it */
+	const volatile sig_atomic_t *interrupted;
 };
 
 struct cb_driver_ops {
@@ -196,6 +206,11 @@ struct cb_driver_ops {
 	/* Whether the guest's agent answers now. */
 	CB_CHECKED int (*domain_agent)(struct cb_driver *driver, const char *uuid, bool *out,
 				       struct cb_error *err);
+	/* Connects the running domain's serial console with two descriptors, until the escape
+	 * character is read, the guest is gone, or `interrupted`. CB_E_CONFLICT if it does not run.
+	 * Once in a process at a time. */
+	CB_CHECKED int (*domain_console)(struct cb_driver *driver, const char *uuid,
+					 const struct cb_console_io *io, struct cb_error *err);
 
 	/* Pools. */
 	CB_CHECKED int (*pool)(struct cb_driver *driver, struct cb_arena *arena, const char *name,
@@ -223,9 +238,10 @@ struct cb_driver_ops {
 				  const char *pool, struct cb_volumes *out, struct cb_error *err);
 	CB_CHECKED int (*volume)(struct cb_driver *driver, struct cb_arena *arena, const char *pool,
 				 const char *name, struct cb_volume *out, struct cb_error *err);
-	/* CB_E_EXISTS if the name is taken by what the last refresh has shown; a file that it has not
-	 * may be overwritten, so take a new name, or refresh first. Sparse (allocation 0). CB_E_BUSY as of pool_refresh. For an upload: raw, of the file's length,
-	 * whatever the file is; the next refresh says what it was found to be. */
+	/* CB_E_EXISTS if the name is taken by what the last refresh has shown; a file that it has
+	 * not may be overwritten, so take a new name, or refresh first. Sparse (allocation 0).
+	 * CB_E_BUSY as of pool_refresh. For an upload: raw, of the file's length, whatever the file
+	 * is; the next refresh says what it was found to be. */
 	CB_CHECKED int (*volume_create)(struct cb_driver *driver, const struct cb_volume_new *spec,
 					struct cb_error *err);
 	/* Overwrites the content from its start. CB_E_IO if the source does not give `size` bytes;

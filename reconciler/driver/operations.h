@@ -30,6 +30,7 @@
 	OP(CHANGES, domain_power_off, CB_P(const char *uuid), CB_P(uuid)) \
 	OP(READS,   domain_addresses, CB_P(struct cb_arena *a, const char *uuid, struct cb_addresses *out), CB_P(a, uuid, out)) \
 	OP(READS,   domain_agent,     CB_P(const char *uuid, bool *out), CB_P(uuid, out)) \
+	OP(READS,   domain_console,   CB_P(const char *uuid, const struct cb_console_io *io), CB_P(uuid, io)) \
 	OP(READS,   pool,             CB_P(struct cb_arena *a, const char *name, struct cb_pool *out), CB_P(a, name, out)) \
 	OP(CHANGES, pool_define,      CB_P(const char *name, const char *path, const char *uuid), CB_P(name, path, uuid)) \
 	OP(CHANGES, pool_start,       CB_P(const char *name), CB_P(name)) \

@@ -194,7 +194,7 @@ static struct cb_result decide_slot(struct runner *runner, const struct slot *sl
 
 	result.outcome = CB_OUTCOME_OPEN;
 	if (r == 0)
-		r = cb_apply_recover(context, journal, transaction, CB_RECOVER_AUTO,
+		r = cb_apply_recover(context, journal, transaction, CB_RECOVER_DECIDE,
 				     &result.outcome, &err);
 	cb_journal_free(journal);
 	if (r < 0) {

@@ -137,6 +137,15 @@ int cb_session_pool(struct cb_session *session, struct cb_arena *arena, const ch
 	return session->driver->ops->pool(session->driver, arena, name, out, err);
 }
 
+int cb_session_console(struct cb_session *session, const char *uuid, const struct cb_console_io *io,
+		       struct cb_error *err)
+{
+	struct cb_console_io own = *io;
+
+	own.interrupted = session->config.progress.interrupted;
+	return session->driver->ops->domain_console(session->driver, uuid, &own, err);
+}
+
 /* "20260131T125002Z-1a2b3c4d": sorts by time; the hex names the transaction's volumes. */
 static const char *new_id(const struct cb_session *session, struct cb_arena *arena)
 {

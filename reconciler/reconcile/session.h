@@ -148,6 +148,11 @@ CB_CHECKED int cb_session_wait(struct cb_session *session, const char *name, con
 CB_CHECKED int cb_session_pool(struct cb_session *session, struct cb_arena *arena, const char *name,
 			       struct cb_pool *out, struct cb_error *err);
 
+/* The console of a running domain, until its user leaves it or it ends; see domain_console of
+ * driver.h. */
+CB_CHECKED int cb_session_console(struct cb_session *session, const char *uuid,
+				  const struct cb_console_io *io, struct cb_error *err);
+
 /* For status: the host and how each VM of the request differs. */
 CB_CHECKED int cb_session_compare(struct cb_session *session, const struct cb_request *request,
 				  struct cb_arena *arena, struct cb_observed *observed,

@@ -192,7 +192,7 @@ background() {
 		# A shell lets what it puts in the background ignore Ctrl-C.
 		trap - INT
 		exec env -i "${variables[@]}" env --default-signal=INT "${injected[@]}" "$program" "$@"
-	) >"$out" 2>"$err" </dev/null &
+	) >"$out" 2>"$err" <"${input:-/dev/null}" &
 	job=$!
 	echo "$job" >>"$test_dir/jobs"
 	injected=()

@@ -545,3 +545,19 @@ int cb_fake_domain_agent(struct cb_driver *driver, const char *uuid, bool *out,
 	*out = r == 0 && cb_fake_flag(domain, "active") && cb_fake_flag(domain, "agent");
 	return r;
 }
+
+/* Its guests say nothing. */
+int cb_fake_domain_console(struct cb_driver *driver, const char *uuid,
+			   const struct cb_console_io *io, struct cb_error *err)
+{
+	json_auto_t *state = NULL;
+	json_t *domain;
+	int r = open_domain(driver, uuid, &state, &domain, err);
+
+	(void)io;
+	if (r < 0)
+		return r;
+	if (!cb_fake_flag(domain, "active"))
+		return cb_error_set(err, CB_E_CONFLICT, "the domain does not run");
+	return cb_error_set(err, CB_E_UNSUPPORTED, "the domain has no console");
+}

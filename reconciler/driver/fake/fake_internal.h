@@ -100,6 +100,7 @@ CB_OP(domain_power_off, const char *uuid, struct cb_error *err);
 CB_OP(domain_addresses, struct cb_arena *arena, const char *uuid, struct cb_addresses *out,
       struct cb_error *err);
 CB_OP(domain_agent, const char *uuid, bool *out, struct cb_error *err);
+CB_OP(domain_console, const char *uuid, const struct cb_console_io *io, struct cb_error *err);
 CB_OP(pool, struct cb_arena *arena, const char *name, struct cb_pool *out, struct cb_error *err);
 CB_OP(pool_define, const char *name, const char *path, const char *uuid, struct cb_error *err);
 CB_OP(pool_start, const char *name, struct cb_error *err);

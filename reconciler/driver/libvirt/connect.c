@@ -79,6 +79,7 @@ static const struct cb_driver_ops ops = {
 	.domain_power_off = cb_libvirt_domain_power_off,
 	.domain_addresses = cb_libvirt_domain_addresses,
 	.domain_agent = cb_libvirt_domain_agent,
+	.domain_console = cb_libvirt_domain_console,
 	.pool = cb_libvirt_pool,
 	.pool_define = cb_libvirt_pool_define,
 	.pool_start = cb_libvirt_pool_start,
