@@ -42,7 +42,8 @@ static struct cb_request request_of(const struct work *work, struct cb_lane *lan
 		.replan = cli->yes && !cli->plan,
 		.flags = (cli->allow_restart ? CB_PLAN_RESTART : 0u) |
 			 (cli->allow_recreate ? CB_PLAN_RECREATE : 0u) |
-			 (cli->allow_force_off ? CB_PLAN_FORCE_OFF : 0u),
+			 (cli->allow_force_off ? CB_PLAN_FORCE_OFF : 0u) |
+			 (cli->allow_unknown ? CB_PLAN_UNKNOWN : 0u),
 		.shutdown_timeout = cli->shutdown_timeout,
 	};
 }

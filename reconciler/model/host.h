@@ -19,7 +19,10 @@ struct cb_host {
 	bool virtiofs;              /* directories can be shared with it */
 	bool local;                 /* reached through a local socket: same kernel as ours */
 	unsigned cpus;
-	uint64_t memory_mb, free_memory_mb;
+	uint64_t memory_mb, free_memory_mb; /* 0: the host does not say */
+	/* As whom it runs its emulators, if it says so. */
+	bool emulator_known;
+	unsigned emulator_uid, emulator_gid;
 };
 
 /* Whose a domain is (docs/decisions.md). Filled in by observe, not by the driver. */

@@ -239,6 +239,30 @@ static const struct cb_change *change_of(const struct cb_plan_input *input,
 	return NULL;
 }
 
+/* What cannot be compared is no reason to go on as if it were enough. */
+static void check_known(const struct checker *checker)
+{
+	const struct cb_host *host = checker->input->host;
+
+	const struct {
+		bool known;
+		const char *what;
+	} facts[] = {
+		{host->memory_mb > 0, "how much memory it has"},
+		{host->free_memory_mb > 0, "how much memory is free"},
+		{host->cpus > 0, "how many processors it has"},
+	};
+
+	for (size_t i = 0; i < CB_COUNT(facts); i++) {
+		if (facts[i].known)
+			continue;
+		report(checker, checker->input->flags & CB_PLAN_UNKNOWN ? CB_WARNING : CB_PROBLEM,
+		       "host.unknown",
+		       cb_arena_printf(checker->arena, "the host does not say %s", facts[i].what),
+		       "look at the host; --allow-unknown goes on without knowing");
+	}
+}
+
 /* Thin disks and ballooning guests may fit all the same: only said. */
 static void check_memory(const struct checker *checker)
 {
@@ -251,6 +275,8 @@ static void check_memory(const struct checker *checker)
 		if (starts(transaction) && !(change->domain && change->domain->active))
 			need += (uint64_t)cb_spec_int(&change->wanted, "ram_mb", 0);
 	}
+	if (need > 0)
+		check_known(checker);
 	if (host->free_memory_mb && need > host->free_memory_mb)
 		report(checker, CB_WARNING, "host.free-memory",
 		       cb_arena_printf(checker->arena,

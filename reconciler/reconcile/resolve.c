@@ -6,6 +6,7 @@
 #include "reconciler/base/clock.h"
 #include "reconciler/model/field.h"
 #include "reconciler/model/owned.h"
+#include "reconciler/reconcile/permission.h"
 #include "reconciler/reconcile/session_internal.h"
 
 /* What one look-up needs. */
@@ -17,7 +18,7 @@ struct resolver {
 	const struct cb_change *change;
 	const char *role, *ref, *pool;
 	struct cb_origin origin;
-	bool pool_active;
+	bool pool_active, pool_exists;
 	struct cb_problems *problems;
 };
 
@@ -164,7 +165,7 @@ static int resolve_image(const struct resolver *resolver, struct cb_images *imag
 					   "%s '%s' is neither a volume of pool '%s' nor a file "
 					   "here",
 					   resolver->role, resolver->ref, resolver->pool);
-			if (resolver->pool_active)
+			if (resolver->pool_active || !resolver->pool_exists)
 				(void)cb_error_hint(&why, "check the path; it is relative to the "
 							  "manifest");
 			else
@@ -417,12 +418,57 @@ static int look_at_file(struct resolver *resolver, const char *role, const char 
 	return resolve_image(resolver, look->images, err);
 }
 
+static bool is_known_problem(const struct cb_problems *problems, const char *message)
+{
+	cb_vec_each (const struct cb_problem, problem, problems) {
+		if (strcmp(problem->message, message) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* libvirt would say "Permission denied" when the VM is started, after all else was done. */
+static void check_way(const struct resolver *resolver, const struct cb_plan_pool *pool)
+{
+	const struct cb_declared *declared =
+		cb_declared_find(&resolver->desired->pools, pool->name);
+	const char *path = pool->exists ? pool->pool.path
+			   : declared   ? cb_spec_string(&declared->spec, "path")
+					: CB_DEFAULT_POOL_PATH;
+	const struct cb_host *host = &resolver->session->host;
+	const char *at = cb_permission_denied_at(resolver->arena, host, path);
+	struct cb_problem problem = {.severity = CB_PROBLEM,
+				     .check = "pool.permission",
+				     .target = resolver->change->name,
+				     .kind = "vm"};
+
+	if (!at)
+		return;
+	problem.message = cb_arena_printf(
+		resolver->arena,
+		"pool '%s' is at '%s', and the emulator (user %u) may not enter '%s'", pool->name,
+		path, host->emulator_uid, at);
+	problem.fix = cb_arena_printf(resolver->arena,
+				      "let it: chmod o+x '%s'; or use a pool at another place", at);
+	if (!is_known_problem(resolver->problems, problem.message))
+		cb_vec_push(resolver->arena, resolver->problems, problem);
+}
+
 static int use_pool(struct resolver *resolver, const char *pool, const struct look *look,
 		    struct cb_error *err)
 {
+	const struct cb_plan_pool *known;
+	int r;
+
 	resolver->pool = pool ? pool : "default";
-	return resolve_pool(resolver->session, resolver->arena, resolver->pool, look->pools,
-			    &resolver->pool_active, err);
+	r = resolve_pool(resolver->session, resolver->arena, resolver->pool, look->pools,
+			 &resolver->pool_active, err);
+	if (r < 0)
+		return r;
+	known = known_pool(look->pools, resolver->pool);
+	resolver->pool_exists = known->exists;
+	check_way(resolver, known);
+	return 0;
 }
 
 /* A disk that the plan makes or takes back: new, or wanted again. */

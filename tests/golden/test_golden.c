@@ -5,9 +5,10 @@
  *	host.json      merged into the fake host's state then (RFC 7396; domains by name; a new one
  *	               needs "uuid")
  *	manifest.yaml  what is planned
- *	options        words: destroy, take-over, restart, recreate, prune, die-after=N (a first run
- *of manifest.yaml that dies after its n-th change), vm=NAME, gone=NAME (that one is destroyed
- *first), again (manifest.yaml is applied then), later (eight days pass), trash-restore, trash-purge
+ *	options        words: destroy, take-over, restart, recreate, prune, allow-unknown,
+ *	               die-after=N (a first run of manifest.yaml that dies after its n-th change),
+ *	               vm=NAME, gone=NAME (that one is destroyed first), again (manifest.yaml is
+ *	               applied then), later (eight days pass), trash-restore, trash-purge
  *	plan.txt, plan.json   what must come out
  *
  * Then the plan, if it may be, is applied, and a second plan must be empty.
@@ -198,6 +199,8 @@ static void options(struct fixture *f, const char *text, struct cb_str *vm)
 			f->request.flags |= CB_PLAN_RESTART;
 		} else if (strcmp(word, "recreate") == 0) {
 			f->request.flags |= CB_PLAN_RECREATE;
+		} else if (strcmp(word, "allow-unknown") == 0) {
+			f->request.flags |= CB_PLAN_UNKNOWN;
 		} else if (strcmp(word, "prune") == 0) {
 			f->request.prune = true;
 		} else if (strcmp(word, "later") == 0) {

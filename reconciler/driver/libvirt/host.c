@@ -1,6 +1,7 @@
 #include "reconciler/driver/libvirt/libvirt_internal.h"
 
 #include <libxml/uri.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -147,6 +148,38 @@ static int read_free_memory(struct cb_libvirt *host, uint64_t *out, struct cb_er
 	return 0;
 }
 
+/* "+64055:+64055", in the host's part of the capabilities. */
+static void read_label(xmlNodePtr capabilities, struct cb_host *out)
+{
+	xmlNodePtr model = cb_xml_at(capabilities, "host/secmodel");
+	cb_auto_arena struct cb_arena arena = {0};
+	const char *label;
+
+	while (model && strcmp(cb_xml_text(&arena, cb_xml_child(model, "model")), "dac") != 0)
+		model = cb_xml_next(model);
+	if (!model || !cb_xml_child(model, "baselabel"))
+		return;
+	label = cb_xml_text(&arena, cb_xml_child(model, "baselabel"));
+	out->emulator_known = sscanf(label, "+%u:+%u", &out->emulator_uid, &out->emulator_gid) == 2;
+}
+
+static int read_emulator(struct cb_libvirt *host, struct cb_host *out, struct cb_error *err)
+{
+	cb_auto_text char *text = virConnectGetCapabilities(host->conn);
+	cb_auto_xml xmlDocPtr doc = NULL;
+
+	if (text && cb_xml_parse(text, &doc, err) == 0) {
+		read_label(xmlDocGetRootElement(doc), out);
+		return 0;
+	}
+	if (!text)
+		(void)cb_libvirt_error(host, err, "cannot read as whom emulators run");
+	if (err->code == CB_E_UNAVAILABLE || err->code == CB_E_TIMEOUT)
+		return -(int)err->code;
+	cb_error_release(err);
+	return 0;
+}
+
 int cb_libvirt_host(struct cb_driver *driver, struct cb_arena *arena, struct cb_host *out,
 		    struct cb_error *err)
 {
@@ -163,7 +196,8 @@ int cb_libvirt_host(struct cb_driver *driver, struct cb_arena *arena, struct cb_
 		return cb_libvirt_error(host, err, "cannot read what the host is");
 	out->cpus = node.cpus;
 	out->memory_mb = node.memory / 1024;
-	if ((r = read_free_memory(host, &out->free_memory_mb, err)) < 0)
+	if ((r = read_free_memory(host, &out->free_memory_mb, err)) < 0 ||
+	    (r = read_emulator(host, out, err)) < 0)
 		return r;
 	return read_kinds(host, out, err);
 }
