@@ -466,8 +466,9 @@ static int use_pool(struct resolver *resolver, const char *pool, const struct lo
 	if (r < 0)
 		return r;
 	known = known_pool(look->pools, resolver->pool);
-	resolver->pool_exists = known->exists;
-	check_way(resolver, known);
+	resolver->pool_exists = known && known->exists;
+	if (known)
+		check_way(resolver, known);
 	return 0;
 }
 
