@@ -427,7 +427,8 @@ static bool is_known_problem(const struct cb_problems *problems, const char *mes
 	return false;
 }
 
-/* libvirt would say "Permission denied" when the VM is started, after all else was done. */
+/* libvirt would say "Permission denied" when the VM is started, after all else was done. Only a
+ * warning: a local host may still see other files than we do. */
 static void check_way(const struct resolver *resolver, const struct cb_plan_pool *pool)
 {
 	const struct cb_declared *declared =
@@ -437,19 +438,19 @@ static void check_way(const struct resolver *resolver, const struct cb_plan_pool
 					: CB_DEFAULT_POOL_PATH;
 	const struct cb_host *host = &resolver->session->host;
 	const char *at = cb_permission_denied_at(resolver->arena, host, path);
-	struct cb_problem problem = {.severity = CB_PROBLEM,
+	struct cb_problem problem = {.severity = CB_WARNING,
 				     .check = "pool.permission",
 				     .target = resolver->change->name,
 				     .kind = "vm"};
 
 	if (!at)
 		return;
-	problem.message = cb_arena_printf(
-		resolver->arena,
-		"pool '%s' is at '%s', and the emulator (user %u) may not enter '%s'", pool->name,
-		path, host->emulator_uid, at);
+	problem.message = cb_arena_printf(resolver->arena,
+					  "pool '%s' is at '%s', and the emulator (user %u) may "
+					  "not enter '%s'; vms in it do not start",
+					  pool->name, path, host->emulator_uid, at);
 	problem.fix = cb_arena_printf(resolver->arena,
-				      "let it: chmod o+x '%s'; or use a pool at another place", at);
+				      "chmod o+x '%s' lets it; or use a pool at another place", at);
 	if (!is_known_problem(resolver->problems, problem.message))
 		cb_vec_push(resolver->arena, resolver->problems, problem);
 }
