@@ -5,7 +5,7 @@
 
 #include "reconciler/base/error.h"
 #include "schema/decode.h"
-#include "schema/fleet.h"
+#include "schema/fleet_internal.h"
 #include "schema/problem.h"
 #include "schema/yaml.h"
 
@@ -18,13 +18,18 @@ struct file {
 	const char *source, *directory;
 	size_t expanded;     /* bytes that variables made */
 	bool says_something; /* has a key that clonebox acts on */
+	enum cb_text_kind kind;
+	const char *as;
+	bool fragment;
+	struct cb_spec companion; /* what a profile or a `config` says of a VM */
 };
 
 /* What stands at the top level of one document. */
 struct root {
 	bool has_vm, has_vms;
-	struct cb_spec beside; /* guest content beside `vm:` */
-	size_t first_block;    /* of this document */
+	struct cb_spec beside;    /* what stands beside `vm:` and is about that VM */
+	struct cb_yaml_node flat; /* keys of a VM that do not stand below `vm:` */
+	size_t first_block;       /* of this document */
 };
 
 static struct cb_block *add_block(struct file *file, const char *name,
@@ -43,6 +48,11 @@ static struct cb_block *add_block(struct file *file, const char *name,
 	return &fleet->blocks.items[fleet->blocks.len - 1];
 }
 
+static bool is_companion(const struct file *file)
+{
+	return file->kind == CB_TEXT_PROFILE || file->kind == CB_TEXT_CONFIG;
+}
+
 /* Form 1: the name stands inside. `key` is where the block begins. */
 static void load_vm(struct file *file, const struct cb_yaml_pair *pair)
 {
@@ -53,6 +63,11 @@ static void load_vm(struct file *file, const struct cb_yaml_pair *pair)
 
 	if (!cb_decode_is_map(d, pair->value, "'vm'", "for example: vm: {name: dev}"))
 		return;
+	if (is_companion(file)) {
+		/* Who refers to it has the name. */
+		cb_decode_vm(d, pair->value, &file->companion, &name_node);
+		return;
+	}
 	/* The name goes first: it stands in the messages about the rest. */
 	cb_vec_each (const struct cb_yaml_pair, p, &pair->value->pairs) {
 		if (p->key->kind == CB_YAML_SCALAR && strcmp(p->key->text, "name") == 0 &&
@@ -61,6 +76,9 @@ static void load_vm(struct file *file, const struct cb_yaml_pair *pair)
 	}
 	if (name_node)
 		name = cb_decode_name(d, "VM", name_node);
+	else if (file->fragment)
+		cb_decode_warn(d, pair->key, "manifest.fragment", "for example: name: dev",
+			       "without a 'name' this makes no VM");
 	else
 		cb_decode_problem(d, pair->key, "manifest.missing", "for example: name: dev",
 				  "'vm' needs a 'name'");
@@ -138,6 +156,17 @@ static void load_owner(struct file *file, const struct cb_field *field,
 	}
 }
 
+/* A key of VMs that stands elsewhere: `field` is its row there. */
+static void load_as_vm_key(const struct cb_decode *d, const struct cb_field *field,
+			   const struct cb_yaml_pair *pair, struct cb_spec *spec)
+{
+	struct cb_decode inner = *d;
+
+	/* The row that it was found by has had its warning. */
+	inner.inside = true;
+	cb_decode_pair(&inner, cb_field_find(CB_SCOPE_VM, field->path), pair, spec);
+}
+
 /* `defaults:` holds for everything that is loaded together, so there can be one only. */
 static void load_defaults(struct file *file, const struct cb_yaml_pair *pair)
 {
@@ -160,7 +189,10 @@ static void load_defaults(struct file *file, const struct cb_yaml_pair *pair)
 
 		if (!field || cb_decode_is_null(inner->value))
 			continue;
-		if (field->type != CB_TYPE_MAP) {
+		if (cb_field_find(CB_SCOPE_VM, field->path) && field->type == CB_TYPE_MAP &&
+		    strcmp(field->path, "vm") != 0) {
+			load_as_vm_key(d, field, inner, &fleet->defaults);
+		} else if (field->type != CB_TYPE_MAP) {
 			if (cb_decode_value(d, field, inner->value, &value, &origin))
 				cb_spec_set(fleet->arena, &fleet->defaults, field->path, value,
 					    origin);
@@ -182,6 +214,8 @@ static struct cb_declarations *declarations_of(struct cb_fleet *fleet, const cha
 		return &fleet->out->images;
 	if (strcmp(key, "networks") == 0)
 		return &fleet->out->networks;
+	if (strcmp(key, "policies") == 0)
+		return &fleet->out->policies;
 	return strcmp(key, "pools") == 0 ? &fleet->out->pools : &fleet->profiles;
 }
 
@@ -251,24 +285,38 @@ static void load_entries(struct file *file, const struct cb_field *field, enum c
 	if (!cb_decode_is_map(d, pair->value, cb_arena_printf(d->arena, "'%s'", field->path),
 			      cb_arena_printf(d->arena, "for example: %s", field->example)))
 		return;
+	d->inside = cb_field_class(field) == CB_CLASS_POLICY;
 	cb_vec_each (const struct cb_yaml_pair, entry, &pair->value->pairs)
 		load_named(file, field, scope, entry);
+	d->inside = false;
+}
+
+/* What is checked, and is about no VM. */
+static void load_unused(const struct cb_decode *d, const struct cb_field *field,
+			const struct cb_yaml_pair *pair, struct cb_spec *spec)
+{
+	cb_decode_pair(d, field, pair, spec);
 }
 
 /* CloneBox's keys beside `vm:` are about that VM; beside `vms:` nobody can tell about which. */
 static void load_beside(struct file *file, struct root *root, const struct cb_field *field,
 			const struct cb_yaml_pair *pair)
 {
-	struct cb_value value = {0};
-	struct cb_origin origin;
+	struct cb_decode *d = &file->decode;
+	bool of_vm = cb_field_find(CB_SCOPE_VM, field->path) != NULL;
+	struct cb_spec ignored = {0};
 
-	if (!root->has_vm && root->has_vms && cb_field_find(CB_SCOPE_VM, field->path))
-		cb_decode_problem(&file->decode, pair->key, "manifest.place",
+	if (root->has_vm || !root->has_vms || !of_vm)
+		(of_vm ? load_as_vm_key : load_unused)(d, field, pair,
+						       of_vm ? &root->beside : &ignored);
+	else if (d->lenient)
+		cb_decode_warn(d, pair->key, "manifest.place",
+			       "move it below the names of the VMs that it is for",
+			       "'%s' beside 'vms:' is not looked at, as in CloneBox", field->path);
+	else
+		cb_decode_problem(d, pair->key, "manifest.place",
 				  "move it below the names of the VMs that it is for",
 				  "'%s' cannot stand beside 'vms:'", field->path);
-	else if (field->mutability != CB_MUT_LATER &&
-		 cb_decode_value(&file->decode, field, pair->value, &value, &origin))
-		cb_spec_set(file->fleet->arena, &root->beside, field->path, value, origin);
 }
 
 static bool is_key(const struct cb_yaml_node *node, const char *text)
@@ -276,21 +324,53 @@ static bool is_key(const struct cb_yaml_node *node, const char *text)
 	return node->kind == CB_YAML_SCALAR && strcmp(node->text, text) == 0;
 }
 
+/* CloneBox also takes the keys of a VM at the top; in a profile they may stand there anyway. */
+static bool is_flat(const struct file *file, const struct cb_yaml_node *key)
+{
+	return (file->decode.lenient || is_companion(file)) && key->kind == CB_YAML_SCALAR &&
+	       strlen(key->text) == key->len && !strpbrk(key->text, ".[") &&
+	       !cb_field_find(CB_SCOPE_ROOT, key->text) && cb_field_find(CB_SCOPE_VM, key->text);
+}
+
+/* The keys of a VM at the top, read as if they stood below `vm:`. */
+static void load_flat(struct file *file, const struct root *root)
+{
+	struct cb_yaml_node map = root->flat;
+	struct cb_yaml_pair pair = {.value = &map};
+
+	if (root->flat.pairs.len == 0)
+		return;
+	pair.key = root->flat.pairs.items[0].key;
+	map.kind = CB_YAML_MAP;
+	map.line = pair.key->line;
+	map.column = pair.key->column;
+	if (!is_companion(file))
+		cb_decode_warn(&file->decode, pair.key, "manifest.lenient", "put them below 'vm:'",
+			       "keys of a VM stand at the top, and are read as CloneBox does");
+	file->says_something = true;
+	load_vm(file, &pair);
+}
+
 static void load_root_key(struct file *file, struct root *root, const struct cb_yaml_pair *pair)
 {
-	const struct cb_field *field = cb_decode_key(&file->decode, CB_SCOPE_ROOT, "", pair->key);
+	const struct cb_field *field;
 	struct cb_value ignored = {0};
 	struct cb_origin origin;
 	enum cb_scope scope;
 	bool named = false;
 
-	if (!field)
+	if (is_flat(file, pair->key)) {
+		cb_vec_push(file->fleet->arena, &root->flat.pairs, *pair);
 		return;
-	if (field->mutability == CB_MUT_LATER || field->mutability == CB_MUT_SEED) {
+	}
+	if (!(field = cb_decode_key(&file->decode, CB_SCOPE_ROOT, "", pair->key)))
+		return;
+	scope = cb_field_scope_below(CB_SCOPE_ROOT, field->path, &named);
+	if (scope == CB_SCOPE_ROOT && strcmp(field->path, "version") != 0 &&
+	    strcmp(field->path, "owner") != 0) {
 		load_beside(file, root, field, pair);
 		return;
 	}
-	scope = cb_field_scope_below(CB_SCOPE_ROOT, field->path, &named);
 	file->says_something = file->says_something || strcmp(field->path, "version") != 0;
 	if (strcmp(field->path, "vm") == 0)
 		load_vm(file, pair);
@@ -306,33 +386,77 @@ static void load_root_key(struct file *file, struct root *root, const struct cb_
 		(void)cb_decode_value(&file->decode, field, pair->value, &ignored, &origin);
 }
 
+/* Lost otherwise, without a word; a file with nothing else has its own problem. */
+static void report_beside(struct file *file, const struct root *root)
+{
+	struct cb_fleet *fleet = file->fleet;
+
+	cb_vec_each (const struct cb_entry, entry, &root->beside) {
+		struct cb_schema_at at = {file->fragment ? CB_WARNING : CB_PROBLEM,
+					  "manifest.place",
+					  NULL,
+					  entry->origin.file,
+					  entry->origin.line,
+					  entry->origin.column};
+
+		cb_schema_report(fleet->arena, fleet->problems, &at,
+				 "move it below the VM, profile or default that it is for",
+				 "'%s' needs a 'vm:' beside it", entry->path);
+	}
+}
+
+/* Whether a list of the VM's own takes the place of the one that the entry belongs to. */
+static bool replaced(struct cb_fleet *fleet, const struct cb_spec *own,
+		     const struct cb_spec *beside, const struct cb_entry *entry)
+{
+	const char *list = cb_arena_strndup(fleet->arena, entry->path, strcspn(entry->path, "["));
+	const struct cb_entry *theirs = cb_spec_find(beside, list), *said;
+
+	if (!strchr(entry->path, '[') || !(said = cb_spec_find(own, list)))
+		return false;
+	return !theirs || cb_fleet_by_place(&said->origin, &theirs->origin) != 0;
+}
+
+/* One entry of what stands beside a VM. What the VM says itself comes first, but what clonebox has
+ * to hold to may not be said in two ways. */
+static void add_entry(struct file *file, struct cb_spec *own, const struct cb_spec *beside,
+		      const struct cb_entry *entry)
+{
+	struct cb_fleet *fleet = file->fleet;
+	const struct cb_field *field = cb_field_find(CB_SCOPE_VM, entry->path);
+	const struct cb_entry *said = cb_spec_find(own, entry->path);
+	struct cb_schema_at at = {CB_PROBLEM,         "manifest.conflict", NULL,
+				  entry->origin.file, entry->origin.line,  entry->origin.column};
+
+	if (!said && !replaced(fleet, own, beside, entry))
+		cb_spec_set(fleet->arena, own, entry->path, entry->value, entry->origin);
+	else if (said && field && cb_field_class(field) != CB_CLASS_GUEST &&
+		 said->value.kind != CB_NONE && entry->value.kind != CB_NONE &&
+		 !cb_value_equal(&said->value, &entry->value))
+		cb_schema_report(fleet->arena, fleet->problems, &at, "keep one of the two",
+				 "'%s' is said otherwise here than in the VM, at %s", entry->path,
+				 cb_fleet_place(fleet, &said->origin));
+}
+
 /* The VM of form 1 gets what stands beside it, where it does not say so itself. */
 static void add_beside(struct file *file, const struct root *root)
 {
 	struct cb_fleet *fleet = file->fleet;
 
-	/* Lost otherwise, without a word; a file with nothing else has its own problem. */
-	if (!root->has_vm && file->says_something) {
-		cb_vec_each (const struct cb_entry, entry, &root->beside) {
-			struct cb_schema_at at = {
-				CB_PROBLEM,         "manifest.place",   NULL,
-				entry->origin.file, entry->origin.line, entry->origin.column};
-
-			cb_schema_report(fleet->arena, fleet->problems, &at,
-					 "move it below the VM, profile or default that it is for",
-					 "'%s' needs a 'vm:' beside it", entry->path);
-		}
+	if (is_companion(file)) {
+		cb_vec_each (const struct cb_entry, entry, &root->beside)
+			add_entry(file, &file->companion, &root->beside, entry);
+		return;
 	}
+	if (!root->has_vm && root->flat.pairs.len == 0 && (file->says_something || file->fragment))
+		report_beside(file, root);
 	for (size_t i = root->first_block; i < fleet->blocks.len; i++) {
 		struct cb_block *block = &fleet->blocks.items[i];
 
 		if (!block->form1)
 			continue;
-		cb_vec_each (const struct cb_entry, entry, &root->beside) {
-			if (!cb_spec_find(&block->spec, entry->path))
-				cb_spec_set(fleet->arena, &block->spec, entry->path, entry->value,
-					    entry->origin);
-		}
+		cb_vec_each (const struct cb_entry, entry, &root->beside)
+			add_entry(file, &block->spec, &root->beside, entry);
 	}
 }
 
@@ -342,6 +466,11 @@ static void load_document(struct file *file, const struct cb_yaml_node *document
 
 	if (cb_decode_is_null(document))
 		return;
+	if (file->fragment && document->kind != CB_YAML_MAP) {
+		cb_decode_warn(&file->decode, document, "manifest.fragment", NULL,
+			       "this is no manifest, and is not looked at");
+		return;
+	}
 	if (!cb_decode_is_map(&file->decode, document, "a manifest",
 			      "start with 'vm:' or 'vms:', see 'clonebox explain'"))
 		return;
@@ -351,6 +480,7 @@ static void load_document(struct file *file, const struct cb_yaml_node *document
 	}
 	cb_vec_each (const struct cb_yaml_pair, pair, &document->pairs)
 		load_root_key(file, &root, pair);
+	load_flat(file, &root);
 	add_beside(file, &root);
 }
 
@@ -363,6 +493,63 @@ static size_t count_problems(const struct cb_problems *problems)
 	return n;
 }
 
+/* .clonebox-policy.yaml */
+static void load_rules(struct file *file, const struct cb_yaml_node *document)
+{
+	if (cb_decode_is_null(document))
+		return;
+	if (cb_decode_is_map(&file->decode, document, "a policy file",
+			     "for example: operations: {require_approval: [vm.delete]}"))
+		cb_decode_entry(&file->decode, CB_SCOPE_RULES, document, &file->fleet->out->rules);
+}
+
+/* What another manifest says of files starts where that stands, not where it is referred to. */
+static void rebase(struct file *file)
+{
+	cb_vec_each (struct cb_entry, entry, &file->companion) {
+		const struct cb_field *field = cb_field_find(CB_SCOPE_VM, entry->path);
+		const char *text = entry->value.kind == CB_STRING ? entry->value.string : NULL;
+
+		if (!field || !text || *text == '/' ||
+		    !(field->type == CB_TYPE_FILE || strstr(field->unit, "path")) ||
+		    (field->type != CB_TYPE_FILE && !strchr(text, '/')))
+			continue;
+		entry->value.string =
+			cb_arena_printf(file->fleet->arena, "%s/%s", file->directory, text);
+	}
+}
+
+/* A profile or a `config` is kept for who refers to it. */
+static void keep_companion(struct file *file)
+{
+	struct cb_declared declared = {
+		.name = file->as,
+		.source = file->source,
+		.directory = file->directory,
+		.origin = {CB_FROM_MANIFEST, file->decode.file, 1, 1, false},
+		.spec = file->companion,
+	};
+
+	cb_vec_push(file->fleet->arena,
+		    file->kind == CB_TEXT_CONFIG ? &file->fleet->configs : &file->fleet->companions,
+		    declared);
+}
+
+static void report_empty(struct file *file)
+{
+	struct cb_schema_at at = {
+		.severity = file->fragment ? CB_WARNING : CB_PROBLEM,
+		.check = "manifest.empty",
+		.file = file->decode.file,
+		.line = 1,
+		.column = 1,
+	};
+
+	cb_schema_report(file->fleet->arena, file->fleet->problems, &at,
+			 "for example: vm: {name: dev}; for no VM at all write 'vms: {}'",
+			 "there is neither 'vm:' nor 'vms:' in this manifest");
+}
+
 static void load_text(struct cb_fleet *fleet, const struct cb_manifest_text *text)
 {
 	struct file file = {
@@ -370,30 +557,57 @@ static void load_text(struct cb_fleet *fleet, const struct cb_manifest_text *tex
 		.decode = {.arena = fleet->arena,
 			   .file = cb_arena_strdup(fleet->arena, text->name),
 			   .problems = fleet->problems,
-			   .variables = text->variables},
+			   .variables = text->variables,
+			   .out = fleet->out,
+			   .lenient = text->lenient},
 		.source = cb_arena_strdup(fleet->arena, text->source),
 		.directory = cb_arena_strdup(fleet->arena, text->directory),
-	};
-	struct cb_schema_at at = {
-		.severity = CB_PROBLEM,
-		.check = "manifest.empty",
-		.file = file.decode.file,
-		.line = 1,
-		.column = 1,
+		.kind = text->kind,
+		.as = cb_arena_strdup(fleet->arena, text->as),
+		.fragment = text->fragment,
 	};
 	size_t before = count_problems(fleet->problems);
 	struct cb_yaml yaml = {0};
 
 	file.decode.expanded = &file.expanded;
-	cb_vec_push(fleet->arena, &fleet->out->sources, file.source);
+	if (text->kind == CB_TEXT_MANIFEST)
+		cb_vec_push(fleet->arena, &fleet->out->sources, file.source);
 	cb_yaml_parse(fleet->arena, file.decode.file, text, &yaml, fleet->problems);
-	cb_vec_each (struct cb_yaml_node *const, document, &yaml.documents)
-		load_document(&file, *document);
+	cb_vec_each (struct cb_yaml_node *const, document, &yaml.documents) {
+		if (text->kind == CB_TEXT_RULES)
+			load_rules(&file, *document);
+		else
+			load_document(&file, *document);
+	}
+	if (text->kind == CB_TEXT_CONFIG)
+		rebase(&file);
+	if (is_companion(&file))
+		keep_companion(&file);
 	/* An empty file is a mistake, or half written: taken for "no VMs", it would orphan them. */
-	if (!file.says_something && count_problems(fleet->problems) == before)
-		cb_schema_report(fleet->arena, fleet->problems, &at,
-				 "for example: vm: {name: dev}; for no VM at all write 'vms: {}'",
-				 "there is neither 'vm:' nor 'vms:' in this manifest");
+	else if (text->kind == CB_TEXT_MANIFEST && !file.says_something &&
+		 count_problems(fleet->problems) == before)
+		report_empty(&file);
+}
+
+/* One place for each row, so that noting a key costs nothing. */
+static void begin_keys(struct cb_arena *arena, struct cb_desired *out)
+{
+	size_t n;
+
+	(void)cb_fields(&n);
+	for (size_t i = 0; i < n; i++)
+		cb_vec_push(arena, &out->keys, (struct cb_found_key){0});
+}
+
+static void end_keys(struct cb_desired *out)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < out->keys.len; i++) {
+		if (out->keys.items[i].count)
+			out->keys.items[kept++] = out->keys.items[i];
+	}
+	out->keys.len = kept;
 }
 
 int cb_manifest_load(struct cb_arena *arena, const struct cb_manifest_text *texts, size_t n,
@@ -403,9 +617,11 @@ int cb_manifest_load(struct cb_arena *arena, const struct cb_manifest_text *text
 	size_t before = count_problems(problems);
 
 	*out = (struct cb_desired){.owner = DEFAULT_OWNER};
+	begin_keys(arena, out);
 	for (size_t i = 0; i < n; i++)
 		load_text(&fleet, &texts[i]);
 	cb_fleet_settle(&fleet);
+	end_keys(out);
 	cb_schema_sort(problems);
 	return (int)(count_problems(problems) - before);
 }

@@ -49,6 +49,7 @@ enum id {
 	OPT_AUTO,
 	OPT_TRANSACTION_ID,
 	OPT_LABEL,
+	OPT_LENIENT,
 	OPT_PARALLEL,
 	OPT_FAIL_FAST,
 	OPT_WAIT,
@@ -72,6 +73,7 @@ struct option_row {
 /* clang-format off */
 static const struct option_row options[] = {
 	{OPT_FILE, "file", 'f', "PATH", FILES, "manifest, directory of manifests, or - (default ./.clonebox.yaml)"},
+	{OPT_LENIENT, "lenient", 0, NULL, FILES, "read manifests as CloneBox does, with warnings"},
 	{OPT_CONNECT, "connect", 'c', "URI", HOST, "libvirt host (else CLONEBOX_CONNECT, LIBVIRT_DEFAULT_URI)"},
 	{OPT_STATE_DIR, "state-dir", 0, "DIR", HOST | STATE, "journal and locks (else CLONEBOX_STATE_DIR)"},
 	{OPT_OUTPUT, "output", 'o', "text|json", OUTPUT, "how results are printed; `plan` also knows markdown"},
@@ -284,6 +286,9 @@ static const char *store(const struct option_row *row, const char *argument, str
 		break;
 	case OPT_PLAN:
 		cli->plan = argument;
+		break;
+	case OPT_LENIENT:
+		cli->lenient = true;
 		break;
 	case OPT_YES:
 		cli->yes = true;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "reconciler/base/clock.h"
+#include "reconciler/source/companions.h"
 #include "reconciler/source/files.h"
 #include "schema/manifest.h"
 
@@ -324,7 +325,30 @@ int cb_ui_session(const struct cb_cli *cli, const char *uri, struct cb_arena *ar
 	return cb_session_open(&config, out, err);
 }
 
-int cb_ui_load(const struct cb_cli *cli, struct cb_arena *arena, struct cb_desired *desired)
+/* Loads the texts with all that they refer to: each round finds more of it. */
+static int load_all(const struct cb_cli *cli, bool fragment, struct cb_arena *arena,
+		    struct cb_source_texts *texts, struct cb_desired *desired,
+		    struct cb_problems *problems, struct cb_error *err)
+{
+	const char *home = environment("HOME");
+	int bad, more = cb_source_rules(arena, home, texts, err);
+
+	if (more < 0)
+		return more;
+	do {
+		cb_vec_each (struct cb_manifest_text, text, texts) {
+			text->lenient = cli->lenient;
+			text->fragment = fragment && cli->lenient;
+		}
+		*problems = (struct cb_problems){0};
+		bad = cb_manifest_load(arena, texts->items, texts->len, desired, problems);
+		more = cb_source_companions(arena, desired, home, texts, err);
+	} while (more > 0);
+	return more < 0 ? more : bad;
+}
+
+static int load(const struct cb_cli *cli, bool fragment, struct cb_arena *arena,
+		struct cb_desired *desired)
 {
 	cb_auto_error struct cb_error err = {0};
 	cb_auto_str struct cb_str text = {0};
@@ -337,7 +361,9 @@ int cb_ui_load(const struct cb_cli *cli, struct cb_arena *arena, struct cb_desir
 
 		return err.code == CB_E_NOT_FOUND ? CB_EXIT_USAGE : code;
 	}
-	bad = cb_manifest_load(arena, texts.items, texts.len, desired, &problems);
+	bad = load_all(cli, fragment, arena, &texts, desired, &problems, &err);
+	if (bad < 0)
+		return cb_ui_error(&err);
 	cb_render_problems(&text, &problems, cb_ui_colour(cli, STDERR_FILENO));
 	if (!cli->quiet || bad)
 		fputs(cb_str_text(&text), stderr);
@@ -345,4 +371,14 @@ int cb_ui_load(const struct cb_cli *cli, struct cb_arena *arena, struct cb_desir
 		fprintf(stderr, "error: %d problem%s in the manifest; nothing was done\n", bad,
 			bad == 1 ? "" : "s");
 	return bad ? CB_EXIT_INVALID : 0;
+}
+
+int cb_ui_load(const struct cb_cli *cli, struct cb_arena *arena, struct cb_desired *desired)
+{
+	return load(cli, false, arena, desired);
+}
+
+int cb_ui_look_at(const struct cb_cli *cli, struct cb_arena *arena, struct cb_desired *desired)
+{
+	return load(cli, true, arena, desired);
 }

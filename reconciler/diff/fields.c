@@ -53,7 +53,8 @@ static bool merged(const struct cb_field *field)
 	return field->scope == CB_SCOPE_VM && field->type != CB_TYPE_MAP &&
 	       field->type != CB_TYPE_LIST && field->type != CB_TYPE_NAME &&
 	       field->mutability != CB_MUT_STATE && field->mutability != CB_MUT_LATER &&
-	       field->mutability != CB_MUT_LOAD;
+	       field->mutability != CB_MUT_LOAD && field->mutability != CB_MUT_POLICY &&
+	       field->mutability != CB_MUT_UNMANAGED;
 }
 
 /* Whether libvirt can do it while the VM runs: memory below the running maximum through the
@@ -488,7 +489,7 @@ void cb_diff_fields(struct cb_arena *arena, const struct cb_diff_context *contex
 
 		if (field->scope != CB_SCOPE_VM || is_seed(field) || strstr(field->path, "[]."))
 			continue;
-		if (field->type == CB_TYPE_LIST)
+		if (field->type == CB_TYPE_LIST && cb_field_class(field) == CB_CLASS_REALISED)
 			diff_list(arena, context, change, field->path);
 		else if (merged(field) && strstr(field->path, "[]"))
 			diff_free_keys(arena, context, change, field);

@@ -227,21 +227,24 @@ static void clonebox_keys_load_with_one_warning_each(void **state)
 	load(&l, "generated: 2026-01-31 12:50:02\n"
 		 "vm:\n"
 		 "  name: dev\n"
-		 "  auth: {method: ssh_key}\n"
-		 "  limits: [1, {a: *x}]\n"
-		 "paths: {/home/me: '/${NOBODY}'}\n"
-		 "web_services: [{name: a, exec: '${NOBODY}'}]\n");
+		 "  template: '${NOBODY}'\n"
+		 "  limits: {memory_limit: 8G}\n"
+		 "paths: [1, {a: *x}, '/${NOBODY}']\n"
+		 "detected: [{name: a, exec: '${NOBODY}'}]\n");
 	/* The values are not looked into, also not for variables; but they have to be YAML. */
 	assert_int_equal(l.count, 1);
-	check_problems(&l,
-		       (const char *[]){"1:1 manifest.later|warning|'generated' is known from "
-					"CloneBox; not acted on by this version",
-					"4:3 manifest.later|warning|[dev]|'auth'|auth_method",
-					"5:3 manifest.later|warning|[dev]|'limits'",
-					"5:19 manifest.syntax|error|anchor 'x'",
-					"6:1 manifest.later|warning|'paths'",
-					"7:1 manifest.later|warning|'web_services'", NULL},
-		       "t.yaml");
+	check_problems(
+		&l,
+		(const char *[]){"1:1 manifest.unmanaged|warning|'generated' is known from "
+				 "CloneBox, and left alone",
+				 "4:3 manifest.unmanaged|warning|[dev]|'template'",
+				 "5:3 manifest.later|warning|[dev]|'limits' is read and "
+				 "checked; not acted on",
+				 "6:1 manifest.later|warning|'paths' is known from CloneBox; "
+				 "not acted on",
+				 "6:16 manifest.syntax|error|anchor 'x'",
+				 "7:1 manifest.unmanaged|warning|'detected'", NULL},
+		"t.yaml");
 }
 
 /* What CloneBox has beside `vm:` is about that VM; what stands inside comes first. */
@@ -318,7 +321,7 @@ static const struct wrong wrong[] = {
 	{"vm: {name: a}\nram_mb: 1\n", {"2:1 manifest.unknown-key|it belongs below 'vm:' or below a name in 'vms:'"}},
 	{"vm: {name: a}\ncpus: 1\n", {"2:1 manifest.unknown-key|did you mean 'vcpus'? It belongs below 'vm:'"}},
 	{"vm: {name: a}\npakages: 1\n", {"2:1 manifest.unknown-key|did you mean 'packages'?"}},
-	{"vm: {name: a}\npolicies: 1\n", {"2:1 manifest.unknown-key|this version of clonebox does not support it"}},
+	{"vm: {name: a, adopt: true}\n", {"1:15 manifest.unknown-key|this version of clonebox does not support it"}},
 	{"vm: {name: a, user: me}\n", {"1:15 manifest.unknown-key|did you mean 'username'?"}},
 	{"vm: {name: a, size: 1GiB}\n", {"1:15 manifest.unknown-key|did you mean 'disks[].size'? Write disks: [{"}},
 	{"vm: {name: a, \"labels[]\": x}\n", {"1:15 manifest.unknown-key|'labels[]'; "}},
