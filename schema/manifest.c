@@ -324,12 +324,20 @@ static bool is_key(const struct cb_yaml_node *node, const char *text)
 	return node->kind == CB_YAML_SCALAR && strcmp(node->text, text) == 0;
 }
 
-/* CloneBox also takes the keys of a VM at the top; in a profile they may stand there anyway. */
-static bool is_flat(const struct file *file, const struct cb_yaml_node *key)
+/* CloneBox also takes the keys of a VM at the top; in a profile they may stand there anyway. A map
+ * where the key wants none is something else: a piece of another file. */
+static bool is_flat(const struct file *file, const struct cb_yaml_pair *pair)
 {
-	return (file->decode.lenient || is_companion(file)) && key->kind == CB_YAML_SCALAR &&
-	       strlen(key->text) == key->len && !strpbrk(key->text, ".[") &&
-	       !cb_field_find(CB_SCOPE_ROOT, key->text) && cb_field_find(CB_SCOPE_VM, key->text);
+	const struct cb_yaml_node *key = pair->key;
+	const struct cb_field *field;
+
+	if ((!file->decode.lenient && !is_companion(file)) || key->kind != CB_YAML_SCALAR ||
+	    strlen(key->text) != key->len || strpbrk(key->text, ".[") ||
+	    cb_field_find(CB_SCOPE_ROOT, key->text) ||
+	    !(field = cb_field_find(CB_SCOPE_VM, key->text)))
+		return false;
+	return pair->value->kind != CB_YAML_MAP || !file->fragment || field->type == CB_TYPE_MAP ||
+	       field->type == CB_TYPE_JSON || field->type == CB_TYPE_PAIRS;
 }
 
 /* The keys of a VM at the top, read as if they stood below `vm:`. */
@@ -359,7 +367,7 @@ static void load_root_key(struct file *file, struct root *root, const struct cb_
 	enum cb_scope scope;
 	bool named = false;
 
-	if (is_flat(file, pair->key)) {
+	if (is_flat(file, pair)) {
 		cb_vec_push(file->fleet->arena, &root->flat.pairs, *pair);
 		return;
 	}

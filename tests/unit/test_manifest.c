@@ -9,7 +9,6 @@
 
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -795,49 +794,6 @@ static void every_example_loads(void **state)
 	}
 }
 
-/* ---- files of others ---- */
-
-static void every_file_of_the_corpus_is_survived(void **state)
-{
-	const char *path = getenv("CB_CORPUS");
-	struct dirent **names = NULL;
-	int n, good = 0;
-
-	(void)state;
-	if (!path)
-		path = "../shared/corpus/clonebox-yaml";
-	n = scandir(path, &names, NULL, alphasort);
-	if (n < 0) {
-		print_message("no corpus at '%s': set CB_CORPUS\n", path);
-		skip();
-	}
-	for (int i = 0; i < n; i++) {
-		cb_auto_str struct cb_str bytes = {0};
-		cb_auto_error struct cb_error err = {0};
-		cb_auto_arena struct cb_arena arena = {0};
-		const char *file = cb_arena_printf(&arena, "%s/%s", path, names[i]->d_name);
-
-		if (names[i]->d_name[0] != '.' &&
-		    cb_fs_read(file, CB_MANIFEST_MAX, &bytes, &err) == 0) {
-			auto_loaded struct loaded l;
-
-			load_with(&l, (const char *const[]){"VM_PASSWORD=ubuntu", NULL},
-				  cb_str_text(&bytes));
-			good += l.count == 0;
-			/* What CloneBox itself writes has to load as it is. */
-			if (strncmp(names[i]->d_name, "repo-", 5) == 0 &&
-			    strstr(names[i]->d_name, ".yaml") && l.count != 0) {
-				dump(&l);
-				fail_msg("%s does not load", file);
-			}
-		}
-		free(names[i]);
-	}
-	free(names);
-	print_message("corpus: %d files, %d load\n", n - 2, good);
-	assert_true(good > 0);
-}
-
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -863,7 +819,6 @@ int main(int argc, char **argv)
 		cmocka_unit_test(long_texts_have_their_limits),
 		cmocka_unit_test(scalars_are_told_apart),
 		cmocka_unit_test(every_example_loads),
-		cmocka_unit_test(every_file_of_the_corpus_is_survived),
 	};
 
 	if (argc > 1)
