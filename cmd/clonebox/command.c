@@ -50,6 +50,7 @@ enum id {
 	OPT_TRANSACTION_ID,
 	OPT_LABEL,
 	OPT_LENIENT,
+	OPT_APPROVE,
 	OPT_PARALLEL,
 	OPT_FAIL_FAST,
 	OPT_WAIT,
@@ -83,6 +84,7 @@ static const struct option_row options[] = {
 	{OPT_ALLOW_RESTART, "allow-restart", 0, NULL, PLAN, "restart running vms whose changes need it"},
 	{OPT_ALLOW_RECREATE, "allow-recreate", 0, NULL, PLAN, "make new root disks where a change needs that; the old ones go to the trash"},
 	{OPT_ALLOW_DESTROY, "allow-destroy", 0, NULL, APPLY, "destroy vms whose state is absent"},
+	{OPT_APPROVE, "approve", 0, "PATTERN", APPLY | DESTROY, "approve operations that .clonebox-policy.yaml wants approved: vm.delete, 'vm.*'"},
 	{OPT_PRUNE, "prune", 0, NULL, SAVE | APPLY, "destroy what these manifests made and do not speak of any more (needs `owner:`)"},
 	{OPT_ALLOW_FORCE_OFF, "allow-force-off", 0, NULL, PLAN | DESTROY, "pull the plug of guests that do not shut down"},
 	{OPT_MAX_DELETIONS, "max-deletions", 0, "N", APPLY | DESTROY, "destroy at most N vms (default 1)"},
@@ -249,6 +251,7 @@ static const char *store(const struct option_row *row, const char *argument, str
 		cli->transaction_id = argument;
 		break;
 	case OPT_LABEL:
+	case OPT_APPROVE:
 		break; /* collected by the caller */
 	case OPT_PARALLEL:
 		if (cb_parse_u64(argument, &number) < 0 || number < 1 || number > 64)
@@ -368,10 +371,10 @@ static void getopt_tables(const struct cb_command *command, struct option *longs
 int cb_command_parse(const struct cb_command *command, int argc, char **argv, struct cb_cli *cli,
 		     struct cb_error *err)
 {
-	const char **files = calloc(2 * ((size_t)argc + 1), sizeof(*files));
+	const char **files = calloc(3 * ((size_t)argc + 1), sizeof(*files));
 	struct option longs[CB_COUNT(options) + 1];
 	char shorts[2 * CB_COUNT(options) + 2], text[256];
-	size_t n_files = 0, n_labels = 0;
+	size_t n_files = 0, n_labels = 0, n_approvals = 0;
 	int found;
 
 	if (!files)
@@ -395,6 +398,10 @@ int cb_command_parse(const struct cb_command *command, int argc, char **argv, st
 			files[n_files++] = optarg;
 			continue;
 		}
+		if (row->id == OPT_APPROVE) {
+			files[2 * ((size_t)argc + 1) + n_approvals++] = optarg;
+			continue;
+		}
 		if (row->id == OPT_LABEL) {
 			files[(size_t)argc + 1 + n_labels++] = optarg;
 			continue;
@@ -409,6 +416,8 @@ int cb_command_parse(const struct cb_command *command, int argc, char **argv, st
 	cli->n_files = n_files;
 	cli->labels = files + argc + 1;
 	cli->n_labels = n_labels;
+	cli->approvals = files + 2 * (argc + 1);
+	cli->n_approvals = n_approvals;
 	cli->words = (const char *const *)argv + optind;
 	cli->n_words = (size_t)(argc - optind);
 	if (cli->help)

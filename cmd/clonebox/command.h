@@ -18,6 +18,8 @@ struct cb_cli {
 	size_t n_files;
 	const char **labels; /* -l, as the files */
 	size_t n_labels;
+	const char **approvals; /* --approve, as the files */
+	size_t n_approvals;
 	const char *const *words; /* what follows the options */
 	size_t n_words;
 	const char *connect;

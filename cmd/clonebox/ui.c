@@ -347,11 +347,24 @@ static int load_all(const struct cb_cli *cli, bool fragment, struct cb_arena *ar
 	return more < 0 ? more : bad;
 }
 
+/* Prints what there is to say of the manifests. */
+static int tell(const struct cb_cli *cli, const struct cb_problems *problems, int bad)
+{
+	cb_auto_str struct cb_str text = {0};
+
+	cb_render_problems(&text, problems, cb_ui_colour(cli, STDERR_FILENO));
+	if (!cli->quiet || bad)
+		fputs(cb_str_text(&text), stderr);
+	if (bad)
+		fprintf(stderr, "error: %d problem%s in the manifest; nothing was done\n", bad,
+			bad == 1 ? "" : "s");
+	return bad ? CB_EXIT_INVALID : 0;
+}
+
 static int load(const struct cb_cli *cli, bool fragment, struct cb_arena *arena,
 		struct cb_desired *desired)
 {
 	cb_auto_error struct cb_error err = {0};
-	cb_auto_str struct cb_str text = {0};
 	struct cb_source_texts texts = {0};
 	struct cb_problems problems = {0};
 	int bad = cb_source_files(arena, cli->files, cli->n_files, &texts, &err);
@@ -362,15 +375,7 @@ static int load(const struct cb_cli *cli, bool fragment, struct cb_arena *arena,
 		return err.code == CB_E_NOT_FOUND ? CB_EXIT_USAGE : code;
 	}
 	bad = load_all(cli, fragment, arena, &texts, desired, &problems, &err);
-	if (bad < 0)
-		return cb_ui_error(&err);
-	cb_render_problems(&text, &problems, cb_ui_colour(cli, STDERR_FILENO));
-	if (!cli->quiet || bad)
-		fputs(cb_str_text(&text), stderr);
-	if (bad)
-		fprintf(stderr, "error: %d problem%s in the manifest; nothing was done\n", bad,
-			bad == 1 ? "" : "s");
-	return bad ? CB_EXIT_INVALID : 0;
+	return bad < 0 ? cb_ui_error(&err) : tell(cli, &problems, bad);
 }
 
 int cb_ui_load(const struct cb_cli *cli, struct cb_arena *arena, struct cb_desired *desired)
@@ -381,4 +386,16 @@ int cb_ui_load(const struct cb_cli *cli, struct cb_arena *arena, struct cb_desir
 int cb_ui_look_at(const struct cb_cli *cli, struct cb_arena *arena, struct cb_desired *desired)
 {
 	return load(cli, true, arena, desired);
+}
+
+int cb_ui_load_rules(const struct cb_cli *cli, struct cb_arena *arena, struct cb_desired *desired)
+{
+	cb_auto_error struct cb_error err = {0};
+	struct cb_source_texts texts = {0};
+	struct cb_problems problems = {0};
+	struct cb_desired loaded = {0};
+	int bad = load_all(cli, false, arena, &texts, &loaded, &problems, &err);
+
+	desired->rules = loaded.rules;
+	return bad < 0 ? cb_ui_error(&err) : tell(cli, &problems, bad);
 }

@@ -1,5 +1,7 @@
 #include "reconciler/source/companions.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "reconciler/base/fs.h"
@@ -129,12 +131,31 @@ static bool has_rules(const struct cb_source_texts *texts, const char *name)
 	return false;
 }
 
+static int add_rules_of_here(struct cb_arena *arena, const char *home,
+			     struct cb_source_texts *texts, struct cb_error *err)
+{
+	struct cb_manifest_text text = {.kind = CB_TEXT_RULES};
+	char *here = realpath(".", NULL);
+	int r;
+
+	if (!here)
+		return cb_error_errno(err, errno, "cannot find the working directory");
+	text.directory = cb_arena_strdup(arena, here);
+	free(here);
+	r = read_rules(arena, text.directory, home, &text, err);
+	if (r > 0)
+		cb_vec_push(arena, texts, text);
+	return r < 0 ? r : 0;
+}
+
 int cb_source_rules(struct cb_arena *arena, const char *home, struct cb_source_texts *texts,
 		    struct cb_error *err)
 {
 	size_t n = texts->len;
 	const char *last = NULL;
 
+	if (n == 0)
+		return add_rules_of_here(arena, home, texts, err);
 	for (size_t i = 0; i < n; i++) {
 		const char *directory = texts->items[i].directory;
 		struct cb_manifest_text text = {.kind = CB_TEXT_RULES, .directory = directory};

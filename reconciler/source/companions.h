@@ -25,9 +25,10 @@ CB_CHECKED int cb_source_companions(struct cb_arena *arena, const struct cb_desi
 				    struct cb_error *err);
 
 /*
- * Appends the policy file of each manifest: `.clonebox-policy.yaml` or `.yml` in its directory or
- * the nearest one above, else `.clonebox.d/policy.yaml` in the home directory. No file is appended
- * twice. Returns 0 or an error as above.
+ * Appends the policy file of each manifest, of the working directory where there is none:
+ * `.clonebox-policy.yaml` or `.yml` in its directory or the nearest one above, else
+ * `.clonebox.d/policy.yaml` in the home directory. No file is appended twice. Returns 0 or an error
+ * as above.
  */
 CB_CHECKED int cb_source_rules(struct cb_arena *arena, const char *home,
 			       struct cb_source_texts *texts, struct cb_error *err);
