@@ -390,15 +390,13 @@ static void decode_pair(const struct cb_decode *d, const struct cb_field *field,
 	struct cb_spec unmanaged = {0};
 	struct cb_decode inner = *d;
 
-	if (field->mutability == CB_MUT_LATER || field->type == CB_TYPE_ANY)
+	/* Leniently, what comes later takes its place, whatever it is. */
+	if (field->mutability == CB_MUT_LATER || field->type == CB_TYPE_ANY ||
+	    (pair->duplicate && d->lenient))
 		return;
 	if (class == CB_CLASS_UNMANAGED)
 		spec = &unmanaged;
 	inner.inside = d->inside || class == CB_CLASS_UNMANAGED || class == CB_CLASS_POLICY;
-	/* Leniently, what comes later takes the place of all of it, also of what is below. */
-	if (pair->duplicate && d->lenient &&
-	    (field->type == CB_TYPE_MAP || field->type == CB_TYPE_LIST))
-		return;
 	if (field->type == CB_TYPE_MAP && *field->unit && pair->value->kind == CB_YAML_SCALAR &&
 	    !cb_decode_is_null(pair->value)) {
 		field = cb_field_find(d->scope,

@@ -53,6 +53,12 @@ static bool is_companion(const struct file *file)
 	return file->kind == CB_TEXT_PROFILE || file->kind == CB_TEXT_CONFIG;
 }
 
+/* Leniently, a key that comes again takes the place of the first one, whatever that holds. */
+static bool overridden(const struct file *file, const struct cb_yaml_pair *pair)
+{
+	return pair->duplicate && file->decode.lenient;
+}
+
 /* Form 1: the name stands inside. `key` is where the block begins. */
 static void load_vm(struct file *file, const struct cb_yaml_pair *pair)
 {
@@ -131,8 +137,10 @@ static void load_vms(struct file *file, const struct cb_yaml_pair *pair)
 			      "put each VM's keys below its name: vms: {dev: {ram_mb: 4096}}; "
 			      "write {} for no VM at all"))
 		return;
-	cb_vec_each (const struct cb_yaml_pair, entry, &pair->value->pairs)
-		load_entry(file, entry, entry->duplicate);
+	cb_vec_each (const struct cb_yaml_pair, entry, &pair->value->pairs) {
+		if (!overridden(file, entry))
+			load_entry(file, entry, entry->duplicate);
+	}
 }
 
 static void load_owner(struct file *file, const struct cb_field *field,
@@ -286,8 +294,10 @@ static void load_entries(struct file *file, const struct cb_field *field, enum c
 			      cb_arena_printf(d->arena, "for example: %s", field->example)))
 		return;
 	d->inside = cb_field_class(field) == CB_CLASS_POLICY;
-	cb_vec_each (const struct cb_yaml_pair, entry, &pair->value->pairs)
-		load_named(file, field, scope, entry);
+	cb_vec_each (const struct cb_yaml_pair, entry, &pair->value->pairs) {
+		if (!overridden(file, entry))
+			load_named(file, field, scope, entry);
+	}
 	d->inside = false;
 }
 
@@ -306,7 +316,7 @@ static void load_beside(struct file *file, struct root *root, const struct cb_fi
 	bool of_vm = cb_field_find(CB_SCOPE_VM, field->path) != NULL;
 	struct cb_spec ignored = {0};
 
-	if (root->has_vm || !root->has_vms || !of_vm)
+	if (root->has_vm || !root->has_vms || !of_vm || cb_field_class(field) == CB_CLASS_UNMANAGED)
 		(of_vm ? load_as_vm_key : load_unused)(d, field, pair,
 						       of_vm ? &root->beside : &ignored);
 	else if (d->lenient)
@@ -367,6 +377,8 @@ static void load_root_key(struct file *file, struct root *root, const struct cb_
 	enum cb_scope scope;
 	bool named = false;
 
+	if (overridden(file, pair))
+		return;
 	if (is_flat(file, pair)) {
 		cb_vec_push(file->fleet->arena, &root->flat.pairs, *pair);
 		return;
