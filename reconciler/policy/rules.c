@@ -45,7 +45,7 @@ static void check_disk(struct cb_arena *arena, const struct cb_entry *most,
 {
 	int64_t bytes = disk_of(change);
 	struct cb_problem problem = {.severity = CB_PROBLEM,
-				     .check = "policy.disk",
+				     .check = "policy.disk.refused",
 				     .target = change->name,
 				     .fix = "make its disks smaller, or raise max_disk_gb",
 				     .origin = change->vm ? change->vm->origin : most->origin};
@@ -70,7 +70,7 @@ void cb_rules_check(struct cb_arena *arena, const struct cb_desired *desired,
 	if (vms && (int64_t)n > vms->value.integer) {
 		struct cb_problem problem = {
 			.severity = CB_PROBLEM,
-			.check = "policy.vms",
+			.check = "policy.vms.refused",
 			.target = "",
 			.message = cb_arena_printf(
 				arena, "there would be %zu vms on this host, %s allows %" PRId64, n,

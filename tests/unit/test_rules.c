@@ -55,7 +55,7 @@ static void more_than_there_may_be_is_a_problem(void **state)
 	cb_spec_set(&arena, &desired.rules, "resources.max_disk_gb", cb_int(10), said);
 	cb_rules_check(&arena, &desired, &changes, &problems);
 	assert_int_equal(problems.len, 1);
-	assert_string_equal(problems.items[0].check, "policy.disk");
+	assert_string_equal(problems.items[0].check, "policy.disk.refused");
 	assert_string_equal(problems.items[0].target, "c");
 	assert_int_equal(problems.items[0].severity, CB_PROBLEM);
 	assert_non_null(strstr(problems.items[0].message, "11 GiB together, p.yaml:3 allows 10"));
@@ -63,7 +63,7 @@ static void more_than_there_may_be_is_a_problem(void **state)
 	cb_spec_set(&arena, &desired.rules, "resources.max_vms_per_user", cb_int(1), said);
 	cb_rules_check(&arena, &desired, &changes, &problems);
 	assert_int_equal(problems.len, 2);
-	assert_string_equal(problems.items[0].check, "policy.vms");
+	assert_string_equal(problems.items[0].check, "policy.vms.refused");
 	assert_non_null(strstr(problems.items[0].message, "2 vms"));
 }
 
