@@ -206,27 +206,34 @@ static void add_path(struct cb_str *out, const struct cb_field *field)
 	cb_str_printf(out, "%s%s", cb_explain_prefix(field->scope), field->path);
 }
 
-static void add_line(struct cb_str *out, const struct cb_field *field)
+static void add_line(struct cb_str *out, const struct cb_field *field, size_t width)
 {
 	cb_auto_str struct cb_str path = {0};
 
 	add_path(&path, field);
-	cb_str_printf(out, "  %-24s %s\n", path.text, field->doc);
+	cb_str_printf(out, "  %-*s %s\n", (int)width, path.text, field->doc);
 }
 
-static void add_children(struct cb_str *out, const struct cb_field *map)
+/* A line for each row that is listed below `map`, or stands in the scope if there is none. */
+static void add_lines(struct cb_str *out, const struct cb_field *map, enum cb_scope scope,
+		      const char *title)
 {
 	const struct cb_field *fields;
-	bool any = false;
-	size_t n;
+	size_t n, lines = 0, width = 24;
 
 	fields = cb_fields(&n);
 	for (size_t i = 0; i < n; i++) {
-		if (!is_below(&fields[i], map))
+		size_t len = strlen(cb_explain_prefix(fields[i].scope)) + strlen(fields[i].path);
+
+		if (map ? is_below(&fields[i], map) : fields[i].scope == scope)
+			width = len > width ? len : width;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (!(map ? is_below(&fields[i], map) : fields[i].scope == scope))
 			continue;
-		cb_str_add(out, any ? "" : "\nKeys:\n");
-		any = true;
-		add_line(out, &fields[i]);
+		if (lines++ == 0)
+			cb_str_add(out, title);
+		add_line(out, &fields[i], width);
 	}
 }
 
@@ -258,21 +265,14 @@ static void explain_field(struct cb_str *out, const struct cb_field *field)
 	    cb_field_find(CB_SCOPE_VM, field->path))
 		field = cb_field_find(CB_SCOPE_VM, field->path);
 	if (field->type == CB_TYPE_MAP || field->type == CB_TYPE_LIST)
-		add_children(out, field);
+		add_lines(out, field, field->scope, "\nKeys:\n");
 }
 
 static void explain_all(struct cb_str *out)
 {
-	const struct cb_field *fields;
-	size_t n;
-
-	fields = cb_fields(&n);
 	for (size_t k = 0; k < CB_COUNT(places); k++) {
 		cb_str_printf(out, "%s%s:\n", k ? "\n" : "", places[k].title);
-		for (size_t i = 0; i < n; i++) {
-			if (fields[i].scope == places[k].scope)
-				add_line(out, &fields[i]);
-		}
+		add_lines(out, NULL, places[k].scope, "");
 	}
 	cb_str_add(out, "\n'clonebox explain KEY' tells more of one of them.\n");
 }

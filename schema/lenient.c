@@ -124,7 +124,7 @@ const struct cb_yaml_node *cb_lenient_scalar(const struct cb_decode *d,
 			       "'%s' is read as CloneBox reads it", field->path);
 	else
 		cb_decode_warn(d, node, "manifest.lenient", NULL,
-			       "'%s': %s is read as '%s', as CloneBox does", field->path,
-			       cb_decode_quote(d, node), text);
+			       "'%s': %s is read as %s, as CloneBox does", field->path,
+			       cb_decode_quote(d, node), cb_decode_quote(d, copy));
 	return copy;
 }

@@ -5,34 +5,14 @@
 
 #include "reconciler/base/error.h"
 #include "schema/decode.h"
-#include "schema/fleet_internal.h"
+#include "schema/fleet.h"
+#include "schema/manifest_internal.h"
 #include "schema/problem.h"
 #include "schema/yaml.h"
 
 #define DEFAULT_OWNER "local"
 
-/* One text. */
-struct file {
-	struct cb_fleet *fleet;
-	struct cb_decode decode;
-	const char *source, *directory;
-	size_t expanded;     /* bytes that variables made */
-	bool says_something; /* has a key that clonebox acts on */
-	enum cb_text_kind kind;
-	const char *as;
-	bool fragment;
-	struct cb_spec companion; /* what a profile or a `config` says of a VM */
-};
-
-/* What stands at the top level of one document. */
-struct root {
-	bool has_vm, has_vms;
-	struct cb_spec beside;    /* what stands beside `vm:` and is about that VM */
-	struct cb_yaml_node flat; /* keys of a VM that do not stand below `vm:` */
-	size_t first_block;       /* of this document */
-};
-
-static struct cb_block *add_block(struct file *file, const char *name,
+static struct cb_block *add_block(struct cb_reading *file, const char *name,
 				  const struct cb_yaml_node *key, const struct cb_spec *spec)
 {
 	struct cb_fleet *fleet = file->fleet;
@@ -48,19 +28,14 @@ static struct cb_block *add_block(struct file *file, const char *name,
 	return &fleet->blocks.items[fleet->blocks.len - 1];
 }
 
-static bool is_companion(const struct file *file)
-{
-	return file->kind == CB_TEXT_PROFILE || file->kind == CB_TEXT_CONFIG;
-}
-
 /* Leniently, a key that comes again takes the place of the first one, whatever that holds. */
-static bool overridden(const struct file *file, const struct cb_yaml_pair *pair)
+static bool overridden(const struct cb_reading *file, const struct cb_yaml_pair *pair)
 {
 	return pair->duplicate && file->decode.lenient;
 }
 
 /* Form 1: the name stands inside. `key` is where the block begins. */
-static void load_vm(struct file *file, const struct cb_yaml_pair *pair)
+static void load_vm(struct cb_reading *file, const struct cb_yaml_pair *pair)
 {
 	struct cb_decode *d = &file->decode;
 	const struct cb_yaml_node *name_node = NULL;
@@ -69,7 +44,7 @@ static void load_vm(struct file *file, const struct cb_yaml_pair *pair)
 
 	if (!cb_decode_is_map(d, pair->value, "'vm'", "for example: vm: {name: dev}"))
 		return;
-	if (is_companion(file)) {
+	if (cb_reading_is_companion(file)) {
 		/* Who refers to it has the name. */
 		cb_decode_vm(d, pair->value, &file->companion, &name_node);
 		return;
@@ -96,7 +71,7 @@ static void load_vm(struct file *file, const struct cb_yaml_pair *pair)
 }
 
 /* Form 2: the key is the name. */
-static void load_entry(struct file *file, const struct cb_yaml_pair *pair, bool duplicate)
+static void load_entry(struct cb_reading *file, const struct cb_yaml_pair *pair, bool duplicate)
 {
 	struct cb_decode *d = &file->decode;
 	const struct cb_yaml_node *inner = NULL;
@@ -131,7 +106,7 @@ static void load_entry(struct file *file, const struct cb_yaml_pair *pair, bool 
 		(void)add_block(file, name, pair->key, &spec);
 }
 
-static void load_vms(struct file *file, const struct cb_yaml_pair *pair)
+static void load_vms(struct cb_reading *file, const struct cb_yaml_pair *pair)
 {
 	if (!cb_decode_is_map(&file->decode, pair->value, "'vms'",
 			      "put each VM's keys below its name: vms: {dev: {ram_mb: 4096}}; "
@@ -143,7 +118,7 @@ static void load_vms(struct file *file, const struct cb_yaml_pair *pair)
 	}
 }
 
-static void load_owner(struct file *file, const struct cb_field *field,
+static void load_owner(struct cb_reading *file, const struct cb_field *field,
 		       const struct cb_yaml_node *node)
 {
 	struct cb_fleet *fleet = file->fleet;
@@ -164,19 +139,8 @@ static void load_owner(struct file *file, const struct cb_field *field,
 	}
 }
 
-/* A key of VMs that stands elsewhere: `field` is its row there. */
-static void load_as_vm_key(const struct cb_decode *d, const struct cb_field *field,
-			   const struct cb_yaml_pair *pair, struct cb_spec *spec)
-{
-	struct cb_decode inner = *d;
-
-	/* The row that it was found by has had its warning. */
-	inner.inside = true;
-	cb_decode_pair(&inner, cb_field_find(CB_SCOPE_VM, field->path), pair, spec);
-}
-
 /* `defaults:` holds for everything that is loaded together, so there can be one only. */
-static void load_defaults(struct file *file, const struct cb_yaml_pair *pair)
+static void load_defaults(struct cb_reading *file, const struct cb_yaml_pair *pair)
 {
 	struct cb_fleet *fleet = file->fleet;
 	struct cb_decode *d = &file->decode;
@@ -199,7 +163,7 @@ static void load_defaults(struct file *file, const struct cb_yaml_pair *pair)
 			continue;
 		if (cb_field_find(CB_SCOPE_VM, field->path) && field->type == CB_TYPE_MAP &&
 		    strcmp(field->path, "vm") != 0) {
-			load_as_vm_key(d, field, inner, &fleet->defaults);
+			cb_reading_vm_key(d, field, inner, &fleet->defaults);
 		} else if (field->type != CB_TYPE_MAP) {
 			if (cb_decode_value(d, field, inner->value, &value, &origin))
 				cb_spec_set(fleet->arena, &fleet->defaults, field->path, value,
@@ -246,7 +210,7 @@ static void check_profile(const struct cb_decode *d, const struct cb_declared *p
 			 "a profile cannot stand on another one");
 }
 
-static void load_named(struct file *file, const struct cb_field *field, enum cb_scope scope,
+static void load_named(struct cb_reading *file, const struct cb_field *field, enum cb_scope scope,
 		       const struct cb_yaml_pair *entry)
 {
 	struct cb_decode *d = &file->decode;
@@ -285,7 +249,7 @@ static void load_named(struct file *file, const struct cb_field *field, enum cb_
 }
 
 /* Entries with a name: of `hosts:`, `profiles:`, ... */
-static void load_entries(struct file *file, const struct cb_field *field, enum cb_scope scope,
+static void load_entries(struct cb_reading *file, const struct cb_field *field, enum cb_scope scope,
 			 const struct cb_yaml_pair *pair)
 {
 	struct cb_decode *d = &file->decode;
@@ -301,57 +265,13 @@ static void load_entries(struct file *file, const struct cb_field *field, enum c
 	d->inside = false;
 }
 
-/* What is checked, and is about no VM. */
-static void load_unused(const struct cb_decode *d, const struct cb_field *field,
-			const struct cb_yaml_pair *pair, struct cb_spec *spec)
-{
-	cb_decode_pair(d, field, pair, spec);
-}
-
-/* CloneBox's keys beside `vm:` are about that VM; beside `vms:` nobody can tell about which. */
-static void load_beside(struct file *file, struct root *root, const struct cb_field *field,
-			const struct cb_yaml_pair *pair)
-{
-	struct cb_decode *d = &file->decode;
-	bool of_vm = cb_field_find(CB_SCOPE_VM, field->path) != NULL;
-	struct cb_spec ignored = {0};
-
-	if (root->has_vm || !root->has_vms || !of_vm || cb_field_class(field) == CB_CLASS_UNMANAGED)
-		(of_vm ? load_as_vm_key : load_unused)(d, field, pair,
-						       of_vm ? &root->beside : &ignored);
-	else if (d->lenient)
-		cb_decode_warn(d, pair->key, "manifest.place",
-			       "move it below the names of the VMs that it is for",
-			       "'%s' beside 'vms:' is not looked at, as in CloneBox", field->path);
-	else
-		cb_decode_problem(d, pair->key, "manifest.place",
-				  "move it below the names of the VMs that it is for",
-				  "'%s' cannot stand beside 'vms:'", field->path);
-}
-
 static bool is_key(const struct cb_yaml_node *node, const char *text)
 {
 	return node->kind == CB_YAML_SCALAR && strcmp(node->text, text) == 0;
 }
 
-/* CloneBox also takes the keys of a VM at the top; in a profile they may stand there anyway. A map
- * where the key wants none is something else: a piece of another file. */
-static bool is_flat(const struct file *file, const struct cb_yaml_pair *pair)
-{
-	const struct cb_yaml_node *key = pair->key;
-	const struct cb_field *field;
-
-	if ((!file->decode.lenient && !is_companion(file)) || key->kind != CB_YAML_SCALAR ||
-	    strlen(key->text) != key->len || strpbrk(key->text, ".[") ||
-	    cb_field_find(CB_SCOPE_ROOT, key->text) ||
-	    !(field = cb_field_find(CB_SCOPE_VM, key->text)))
-		return false;
-	return pair->value->kind != CB_YAML_MAP || !file->fragment || field->type == CB_TYPE_MAP ||
-	       field->type == CB_TYPE_JSON || field->type == CB_TYPE_PAIRS;
-}
-
 /* The keys of a VM at the top, read as if they stood below `vm:`. */
-static void load_flat(struct file *file, const struct root *root)
+static void load_flat(struct cb_reading *file, const struct cb_top *root)
 {
 	struct cb_yaml_node map = root->flat;
 	struct cb_yaml_pair pair = {.value = &map};
@@ -362,14 +282,15 @@ static void load_flat(struct file *file, const struct root *root)
 	map.kind = CB_YAML_MAP;
 	map.line = pair.key->line;
 	map.column = pair.key->column;
-	if (!is_companion(file))
+	if (!cb_reading_is_companion(file))
 		cb_decode_warn(&file->decode, pair.key, "manifest.lenient", "put them below 'vm:'",
 			       "keys of a VM stand at the top, and are read as CloneBox does");
 	file->says_something = true;
 	load_vm(file, &pair);
 }
 
-static void load_root_key(struct file *file, struct root *root, const struct cb_yaml_pair *pair)
+static void load_root_key(struct cb_reading *file, struct cb_top *root,
+			  const struct cb_yaml_pair *pair)
 {
 	const struct cb_field *field;
 	struct cb_value ignored = {0};
@@ -379,7 +300,7 @@ static void load_root_key(struct file *file, struct root *root, const struct cb_
 
 	if (overridden(file, pair))
 		return;
-	if (is_flat(file, pair)) {
+	if (cb_reading_is_flat(file, pair)) {
 		cb_vec_push(file->fleet->arena, &root->flat.pairs, *pair);
 		return;
 	}
@@ -388,7 +309,7 @@ static void load_root_key(struct file *file, struct root *root, const struct cb_
 	scope = cb_field_scope_below(CB_SCOPE_ROOT, field->path, &named);
 	if (scope == CB_SCOPE_ROOT && strcmp(field->path, "version") != 0 &&
 	    strcmp(field->path, "owner") != 0) {
-		load_beside(file, root, field, pair);
+		cb_reading_beside(file, root, field, pair);
 		return;
 	}
 	file->says_something = file->says_something || strcmp(field->path, "version") != 0;
@@ -406,83 +327,9 @@ static void load_root_key(struct file *file, struct root *root, const struct cb_
 		(void)cb_decode_value(&file->decode, field, pair->value, &ignored, &origin);
 }
 
-/* Lost otherwise, without a word; a file with nothing else has its own problem. */
-static void report_beside(struct file *file, const struct root *root)
+static void load_document(struct cb_reading *file, const struct cb_yaml_node *document)
 {
-	struct cb_fleet *fleet = file->fleet;
-
-	cb_vec_each (const struct cb_entry, entry, &root->beside) {
-		struct cb_schema_at at = {file->fragment ? CB_WARNING : CB_PROBLEM,
-					  "manifest.place",
-					  NULL,
-					  entry->origin.file,
-					  entry->origin.line,
-					  entry->origin.column};
-
-		cb_schema_report(fleet->arena, fleet->problems, &at,
-				 "move it below the VM, profile or default that it is for",
-				 "'%s' needs a 'vm:' beside it", entry->path);
-	}
-}
-
-/* Whether a list of the VM's own takes the place of the one that the entry belongs to. */
-static bool replaced(struct cb_fleet *fleet, const struct cb_spec *own,
-		     const struct cb_spec *beside, const struct cb_entry *entry)
-{
-	const char *list = cb_arena_strndup(fleet->arena, entry->path, strcspn(entry->path, "["));
-	const struct cb_entry *theirs = cb_spec_find(beside, list), *said;
-
-	if (!strchr(entry->path, '[') || !(said = cb_spec_find(own, list)))
-		return false;
-	return !theirs || cb_fleet_by_place(&said->origin, &theirs->origin) != 0;
-}
-
-/* One entry of what stands beside a VM. What the VM says itself comes first, but what clonebox has
- * to hold to may not be said in two ways. */
-static void add_entry(struct file *file, struct cb_spec *own, const struct cb_spec *beside,
-		      const struct cb_entry *entry)
-{
-	struct cb_fleet *fleet = file->fleet;
-	const struct cb_field *field = cb_field_find(CB_SCOPE_VM, entry->path);
-	const struct cb_entry *said = cb_spec_find(own, entry->path);
-	struct cb_schema_at at = {CB_PROBLEM,         "manifest.conflict", NULL,
-				  entry->origin.file, entry->origin.line,  entry->origin.column};
-
-	if (!said && !replaced(fleet, own, beside, entry))
-		cb_spec_set(fleet->arena, own, entry->path, entry->value, entry->origin);
-	else if (said && field && cb_field_class(field) != CB_CLASS_GUEST &&
-		 said->value.kind != CB_NONE && entry->value.kind != CB_NONE &&
-		 !cb_value_equal(&said->value, &entry->value))
-		cb_schema_report(fleet->arena, fleet->problems, &at, "keep one of the two",
-				 "'%s' is said otherwise here than in the VM, at %s", entry->path,
-				 cb_fleet_place(fleet, &said->origin));
-}
-
-/* The VM of form 1 gets what stands beside it, where it does not say so itself. */
-static void add_beside(struct file *file, const struct root *root)
-{
-	struct cb_fleet *fleet = file->fleet;
-
-	if (is_companion(file)) {
-		cb_vec_each (const struct cb_entry, entry, &root->beside)
-			add_entry(file, &file->companion, &root->beside, entry);
-		return;
-	}
-	if (!root->has_vm && root->flat.pairs.len == 0 && (file->says_something || file->fragment))
-		report_beside(file, root);
-	for (size_t i = root->first_block; i < fleet->blocks.len; i++) {
-		struct cb_block *block = &fleet->blocks.items[i];
-
-		if (!block->form1)
-			continue;
-		cb_vec_each (const struct cb_entry, entry, &root->beside)
-			add_entry(file, &block->spec, &root->beside, entry);
-	}
-}
-
-static void load_document(struct file *file, const struct cb_yaml_node *document)
-{
-	struct root root = {.first_block = file->fleet->blocks.len};
+	struct cb_top root = {.first_block = file->fleet->blocks.len};
 
 	if (cb_decode_is_null(document))
 		return;
@@ -501,7 +348,7 @@ static void load_document(struct file *file, const struct cb_yaml_node *document
 	cb_vec_each (const struct cb_yaml_pair, pair, &document->pairs)
 		load_root_key(file, &root, pair);
 	load_flat(file, &root);
-	add_beside(file, &root);
+	cb_reading_add_beside(file, &root);
 }
 
 static size_t count_problems(const struct cb_problems *problems)
@@ -513,49 +360,7 @@ static size_t count_problems(const struct cb_problems *problems)
 	return n;
 }
 
-/* .clonebox-policy.yaml */
-static void load_rules(struct file *file, const struct cb_yaml_node *document)
-{
-	if (cb_decode_is_null(document))
-		return;
-	if (cb_decode_is_map(&file->decode, document, "a policy file",
-			     "for example: operations: {require_approval: [vm.delete]}"))
-		cb_decode_entry(&file->decode, CB_SCOPE_RULES, document, &file->fleet->out->rules);
-}
-
-/* What another manifest says of files starts where that stands, not where it is referred to. */
-static void rebase(struct file *file)
-{
-	cb_vec_each (struct cb_entry, entry, &file->companion) {
-		const struct cb_field *field = cb_field_find(CB_SCOPE_VM, entry->path);
-		const char *text = entry->value.kind == CB_STRING ? entry->value.string : NULL;
-
-		if (!field || !text || *text == '/' ||
-		    !(field->type == CB_TYPE_FILE || strstr(field->unit, "path")) ||
-		    (field->type != CB_TYPE_FILE && !strchr(text, '/')))
-			continue;
-		entry->value.string =
-			cb_arena_printf(file->fleet->arena, "%s/%s", file->directory, text);
-	}
-}
-
-/* A profile or a `config` is kept for who refers to it. */
-static void keep_companion(struct file *file)
-{
-	struct cb_declared declared = {
-		.name = file->as,
-		.source = file->source,
-		.directory = file->directory,
-		.origin = {CB_FROM_MANIFEST, file->decode.file, 1, 1, false},
-		.spec = file->companion,
-	};
-
-	cb_vec_push(file->fleet->arena,
-		    file->kind == CB_TEXT_CONFIG ? &file->fleet->configs : &file->fleet->companions,
-		    declared);
-}
-
-static void report_empty(struct file *file)
+static void report_empty(struct cb_reading *file)
 {
 	struct cb_schema_at at = {
 		.severity = file->fragment ? CB_WARNING : CB_PROBLEM,
@@ -572,7 +377,7 @@ static void report_empty(struct file *file)
 
 static void load_text(struct cb_fleet *fleet, const struct cb_manifest_text *text)
 {
-	struct file file = {
+	struct cb_reading file = {
 		.fleet = fleet,
 		.decode = {.arena = fleet->arena,
 			   .file = cb_arena_strdup(fleet->arena, text->name),
@@ -595,14 +400,12 @@ static void load_text(struct cb_fleet *fleet, const struct cb_manifest_text *tex
 	cb_yaml_parse(fleet->arena, file.decode.file, text, &yaml, fleet->problems);
 	cb_vec_each (struct cb_yaml_node *const, document, &yaml.documents) {
 		if (text->kind == CB_TEXT_RULES)
-			load_rules(&file, *document);
+			cb_reading_rules(&file, *document);
 		else
 			load_document(&file, *document);
 	}
-	if (text->kind == CB_TEXT_CONFIG)
-		rebase(&file);
-	if (is_companion(&file))
-		keep_companion(&file);
+	if (cb_reading_is_companion(&file))
+		cb_reading_keep(&file);
 	/* An empty file is a mistake, or half written: taken for "no VMs", it would orphan them. */
 	else if (text->kind == CB_TEXT_MANIFEST && !file.says_something &&
 		 count_problems(fleet->problems) == before)

@@ -80,6 +80,7 @@ static void add_swap(struct cb_fleet *fleet, const char *target, struct cb_spec 
 	const struct cb_entry *swap = cb_spec_find(spec, "resources.memory.swap");
 	const struct cb_entry *hard = cb_spec_find(spec, "resources.memory.hard_limit");
 	const struct cb_entry *both = cb_spec_find(spec, "resources.memory.swap_limit");
+	struct cb_origin origin;
 	struct cb_value sum;
 
 	if (!swap || swap->value.kind != CB_INT || (hard && hard->value.kind != CB_INT) ||
@@ -91,6 +92,8 @@ static void add_swap(struct cb_fleet *fleet, const char *target, struct cb_spec 
 		       "'resources.memory.swap' needs a 'resources.memory.hard_limit'");
 		return;
 	}
+	origin = swap->origin;
+	origin.sensitive = origin.sensitive || hard->origin.sensitive;
 	sum = cb_int(hard->value.integer + swap->value.integer);
 	if (both && both->value.integer != sum.integer)
 		report(fleet, "manifest.conflict", target, swap, "keep one of the two",
@@ -101,7 +104,7 @@ static void add_swap(struct cb_fleet *fleet, const char *target, struct cb_spec 
 			       "at %s",
 			       place_of(fleet, both)));
 	else if (!both)
-		cb_spec_set(fleet->arena, spec, "resources.memory.swap_limit", sum, swap->origin);
+		cb_spec_set(fleet->arena, spec, "resources.memory.swap_limit", sum, origin);
 }
 
 /* Health checks. ------------------------------------------------------------------------------- */
