@@ -36,6 +36,20 @@ static void rebase(struct cb_reading *file)
 	}
 }
 
+/* Nobody would look further: what a companion says of other companions has to be told. */
+static void check_alone(struct cb_reading *file, const char *key)
+{
+	const struct cb_entry *other = cb_spec_find(&file->companion, key);
+	struct cb_schema_at at;
+
+	if (!other)
+		return;
+	at = cb_fleet_at("manifest.place", NULL, &other->origin);
+	cb_schema_report(file->fleet->arena, file->fleet->problems, &at,
+			 "say it in the VM that this is for", "'%s' cannot stand in a file that %s",
+			 key, file->kind == CB_TEXT_CONFIG ? "'config' names" : "is a profile");
+}
+
 /* A profile or a `config` is kept for who refers to it. */
 void cb_reading_keep(struct cb_reading *file)
 {
@@ -46,6 +60,9 @@ void cb_reading_keep(struct cb_reading *file)
 		.origin = {CB_FROM_MANIFEST, file->decode.file, 1, 1, false},
 	};
 
+	check_alone(file, "config");
+	if (file->kind == CB_TEXT_PROFILE)
+		check_alone(file, "profile");
 	if (file->kind == CB_TEXT_CONFIG)
 		rebase(file);
 	declared.spec = file->companion;

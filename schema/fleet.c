@@ -258,6 +258,19 @@ static void push_counted(struct cb_fleet *fleet, const struct cb_block *block,
 	}
 }
 
+/* A VM has its own one or none. */
+static void check_config(struct cb_fleet *fleet, const struct cb_block *block,
+			 const struct cb_entry *config)
+{
+	struct cb_schema_at at;
+
+	if (!config || cb_spec_find(&block->spec, "config"))
+		return;
+	at = cb_fleet_at("manifest.place", block->name, &config->origin);
+	cb_schema_report(fleet->arena, fleet->problems, &at, "say it in each VM",
+			 "'config' cannot come from a profile or the defaults");
+}
+
 static void add_block(struct cb_fleet *fleet, const struct cb_block *block)
 {
 	const struct cb_declared *config = config_of(fleet, block);
@@ -277,7 +290,7 @@ static void add_block(struct cb_fleet *fleet, const struct cb_block *block)
 	cb_fleet_check_policies(fleet, vm.name, &vm.spec);
 	drop_empty(&vm.spec);
 	(void)take(fleet, &vm.spec, "profile");
-	(void)take(fleet, &vm.spec, "config");
+	check_config(fleet, block, take(fleet, &vm.spec, "config"));
 	count = take(fleet, &vm.spec, "count");
 	host = take(fleet, &vm.spec, "host");
 	needs = take(fleet, &vm.spec, "depends_on");

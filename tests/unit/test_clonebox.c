@@ -135,6 +135,22 @@ static void what_is_not_there_is_wanted_and_told(void **state)
 	assert_string_equal(l.desired.wanted.items[2].name, "/x.yaml");
 }
 
+/* What nobody would look at is told. */
+static void companions_stand_alone(void **state)
+{
+	auto_loaded struct loaded l, defaults;
+
+	(void)state;
+	load_two(&l, "vms: {a: {config: b.yaml}}\n", CB_TEXT_CONFIG, "/srv/t/b.yaml", "/srv/t",
+		 "vm: {name: b, config: c.yaml}\n");
+	check_problems(&l, (const char *[]){"1:23 manifest.place|a file that 'config' names", NULL},
+		       "u.yaml");
+	load(&defaults, "defaults: {vm: {config: b.yaml}}\nvms: {a: {}}\n");
+	check_problems(&defaults,
+		       (const char *[]){"1:25 manifest.place|[a]|a profile or the defaults", NULL},
+		       "t.yaml");
+}
+
 /* Below `vm:`, beside it, or at the top: all are keys of the VM. */
 static void profiles_in_files_are_keys_of_a_vm(void **state)
 {
@@ -474,6 +490,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(compose_files_are_fleets),
 		cmocka_unit_test(a_config_is_another_manifest_below_the_own_keys),
 		cmocka_unit_test(what_is_not_there_is_wanted_and_told),
+		cmocka_unit_test(companions_stand_alone),
 		cmocka_unit_test(profiles_in_files_are_keys_of_a_vm),
 		cmocka_unit_test(policy_files_have_two_shapes),
 		cmocka_unit_test(policy_files_that_cannot_be_are_told),
