@@ -365,7 +365,7 @@ static int load(const struct cb_cli *cli, bool fragment, struct cb_arena *arena,
 		struct cb_desired *desired)
 {
 	cb_auto_error struct cb_error err = {0};
-	struct cb_source_texts texts = {0};
+	struct cb_source_texts texts = {.lenient = cli->lenient};
 	struct cb_problems problems = {0};
 	int bad = cb_source_files(arena, cli->files, cli->n_files, &texts, &err);
 

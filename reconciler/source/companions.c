@@ -30,7 +30,8 @@ static int read_text(struct cb_arena *arena, const char *path, const char *where
 		cb_error_release(err);
 		return 0;
 	}
-	if (r < 0 || (r = cb_source_variables(arena, where, &text->variables, err)) < 0)
+	if (r < 0 ||
+	    (r = cb_source_variables(arena, where, text->lenient, &text->variables, err)) < 0)
 		return r;
 	text->name = path;
 	text->source = cb_arena_printf(arena, "file:%s", parent_of(arena, path));
@@ -78,7 +79,8 @@ int cb_source_companions(struct cb_arena *arena, const struct cb_desired *desire
 	cb_vec_each (const struct cb_wanted, wanted, &desired->wanted) {
 		struct cb_manifest_text text = {.kind = (enum cb_text_kind)wanted->kind,
 						.as = wanted->name,
-						.directory = wanted->directory};
+						.directory = wanted->directory,
+						.lenient = texts->lenient};
 		int r;
 
 		if (known(texts, &text))
@@ -134,7 +136,7 @@ static bool has_rules(const struct cb_source_texts *texts, const char *name)
 static int add_rules_of_here(struct cb_arena *arena, const char *home,
 			     struct cb_source_texts *texts, struct cb_error *err)
 {
-	struct cb_manifest_text text = {.kind = CB_TEXT_RULES};
+	struct cb_manifest_text text = {.kind = CB_TEXT_RULES, .lenient = texts->lenient};
 	char *here = realpath(".", NULL);
 	int r;
 
@@ -158,7 +160,8 @@ int cb_source_rules(struct cb_arena *arena, const char *home, struct cb_source_t
 		return add_rules_of_here(arena, home, texts, err);
 	for (size_t i = 0; i < n; i++) {
 		const char *directory = texts->items[i].directory;
-		struct cb_manifest_text text = {.kind = CB_TEXT_RULES, .directory = directory};
+		struct cb_manifest_text text = {
+			.kind = CB_TEXT_RULES, .directory = directory, .lenient = texts->lenient};
 		int r;
 
 		/* Those of one directory stand together. */
