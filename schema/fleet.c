@@ -137,6 +137,8 @@ static void add_profile(struct cb_fleet *fleet, const struct cb_block *block,
 	}
 	want(fleet, block, CB_TEXT_PROFILE, said->value.string, said);
 	at = cb_fleet_at("manifest.reference", block->name, &said->origin);
+	if (block->fragment)
+		at.severity = CB_WARNING;
 	cb_schema_report(fleet->arena, fleet->problems, &at,
 			 cb_fleet_known(fleet, &fleet->profiles, said), "there is no profile %s",
 			 cb_fleet_quote(fleet, said));
@@ -163,6 +165,8 @@ static const struct cb_declared *config_of(struct cb_fleet *fleet, const struct 
 	}
 	want(fleet, block, CB_TEXT_CONFIG, name, said);
 	at = cb_fleet_at("manifest.reference", block->name, &said->origin);
+	if (block->fragment)
+		at.severity = CB_WARNING;
 	cb_schema_report(fleet->arena, fleet->problems, &at, "name a manifest with a 'vm:'",
 			 "there is no manifest %s", cb_fleet_quote(fleet, said));
 	return NULL;

@@ -18,6 +18,7 @@ struct cb_block {
 	struct cb_origin origin;
 	struct cb_spec spec; /* what it says itself; values of no kind take back */
 	bool form1;          /* `vm:` */
+	bool fragment;       /* only looked at: files that it refers to need not be there */
 };
 
 /* `depends_on` as it stands: names that may have a count. */

@@ -22,6 +22,7 @@ static struct cb_block *add_block(struct cb_reading *file, const char *name,
 		.directory = file->directory,
 		.origin = cb_decode_origin(&file->decode, key),
 		.spec = *spec,
+		.fragment = file->fragment,
 	};
 
 	cb_vec_push(fleet->arena, &fleet->blocks, block);

@@ -484,6 +484,20 @@ static void parts_of_manifests_can_be_looked_at(void **state)
 	}
 }
 
+static void what_a_part_refers_to_need_not_be_there(void **state)
+{
+	auto_loaded struct loaded l, whole;
+
+	(void)state;
+	load_lenient(&l, true, "vms: {a: {config: ./b.yaml}, b: {profile: p}}\n");
+	check_problems(&l,
+		       (const char *[]){"1:19 manifest.reference|warning|no manifest './b.yaml'",
+					"1:43 manifest.reference|warning|no profile 'p'", NULL},
+		       "t.yaml");
+	load_lenient(&whole, false, "vms: {a: {config: ./b.yaml}}\n");
+	assert_int_equal(whole.count, 1);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -501,6 +515,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(leniently_scalars_are_those_of_yaml_1_1),
 		cmocka_unit_test(leniently_the_last_of_two_keys_counts),
 		cmocka_unit_test(leniently_is_told_what_is_read_otherwise),
+		cmocka_unit_test(what_a_part_refers_to_need_not_be_there),
 		cmocka_unit_test(parts_of_manifests_can_be_looked_at),
 	};
 
