@@ -198,7 +198,7 @@ void cb_fleet_check_vm(struct cb_fleet *fleet, const struct cb_vm *vm)
 					   (size_t)(dot - entry->path) + 1);
 		if (strncmp(element, "disks[", 6) == 0) {
 			check_disk(fleet, vm, element, entry);
-		} else {
+		} else if (strncmp(element, "nics[", 5) == 0) {
 			check_nic(fleet, vm, element, entry);
 			nics = true;
 		}

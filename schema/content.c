@@ -116,7 +116,7 @@ static void add_text(struct content *c, json_t *list, const struct cb_yaml_node 
 		return;
 	}
 	if (!cb_decode_tag(d, node) || !(node = cb_variables_expand(d, c->field, node)) ||
-	    !cb_decode_text(d, &field, node, &ignored)) {
+	    !cb_decode_text(d, &field, node = cb_lenient_scalar(d, &field, node), &ignored)) {
 		c->wrong = true;
 		return;
 	}
@@ -144,6 +144,78 @@ static bool decode_texts(struct content *c, const struct cb_yaml_node *node, str
 	return store_json(c, node, list, TEXTS_MAX, value);
 }
 
+/* One number of a list. */
+static void add_int(struct content *c, json_t *list, const struct cb_yaml_node *node)
+{
+	struct cb_field field = *c->field;
+	struct cb_value value = {0};
+	struct cb_origin origin;
+
+	field.type = CB_TYPE_INT;
+	c->wrong = !cb_decode_value(c->decode, &field, node, &value, &origin) || c->wrong;
+	c->sensitive = c->sensitive || origin.sensitive;
+	json_array_append_new(list, json_integer(value.integer));
+}
+
+/* A list of numbers; a number alone is a list of one. */
+static bool decode_ints(struct content *c, const struct cb_yaml_node *node, struct cb_value *value)
+{
+	json_t *list = json_array();
+
+	if (node->kind != CB_YAML_LIST)
+		add_int(c, list, node);
+	cb_vec_each (struct cb_yaml_node *const, item, &node->items)
+		add_int(c, list, *item);
+	return store_json(c, node, list, TEXTS_MAX, value);
+}
+
+/* A map from texts to texts: numbers and booleans are taken as they are written. */
+static bool decode_pairs(struct content *c, const struct cb_yaml_node *node, struct cb_value *value)
+{
+	const struct cb_decode *d = c->decode;
+	json_t *map;
+
+	if (!cb_decode_is_map(d, node, cb_arena_printf(d->arena, "'%s'", c->field->path),
+			      cb_decode_example(d, c->field)))
+		return false;
+	map = json_object();
+	cb_vec_each (const struct cb_yaml_pair, pair, &node->pairs) {
+		const struct cb_yaml_node *inner = pair->value;
+
+		if (pair->key->kind != CB_YAML_SCALAR ||
+		    strlen(pair->key->text) != pair->key->len || inner->kind != CB_YAML_SCALAR) {
+			report_content(c, pair->key, "wants text for each of its keys");
+			continue;
+		}
+		inner = cb_variables_expand(d, c->field, inner);
+		c->wrong = c->wrong || !inner || !cb_decode_tag(d, inner);
+		if (!inner || pair->duplicate)
+			continue;
+		c->sensitive = c->sensitive || inner->expanded;
+		if (strlen(inner->text) != inner->len)
+			report_content(c, pair->value, "holds a NUL character");
+		else
+			json_object_set_new(map, pair->key->text, json_string(inner->text));
+	}
+	return store_json(c, node, map, TEXTS_MAX, value);
+}
+
+/* Words that a list may hold. */
+static bool words_fit(struct content *c, const struct cb_yaml_node *node)
+{
+	struct cb_field field = *c->field;
+	struct cb_value ignored;
+	struct cb_origin origin;
+
+	field.type = CB_TYPE_ENUM;
+	if (node->kind == CB_YAML_SCALAR)
+		return cb_decode_value(c->decode, &field, node, &ignored, &origin);
+	cb_vec_each (struct cb_yaml_node *const, item, &node->items)
+		c->wrong =
+			!cb_decode_value(c->decode, &field, *item, &ignored, &origin) || c->wrong;
+	return !c->wrong;
+}
+
 bool cb_decode_content(const struct cb_decode *d, const struct cb_field *field,
 		       const struct cb_yaml_node *node, struct cb_value *value,
 		       struct cb_origin *origin)
@@ -152,7 +224,12 @@ bool cb_decode_content(const struct cb_decode *d, const struct cb_field *field,
 	bool fine;
 
 	if (field->type == CB_TYPE_TEXTS)
-		fine = decode_texts(&content, node, value);
+		fine = (!*field->values || words_fit(&content, node)) &&
+		       decode_texts(&content, node, value);
+	else if (field->type == CB_TYPE_INTS)
+		fine = decode_ints(&content, node, value);
+	else if (field->type == CB_TYPE_PAIRS)
+		fine = decode_pairs(&content, node, value);
 	else
 		fine = cb_decode_is_map(d, node, cb_arena_printf(d->arena, "'%s'", field->path),
 					cb_decode_example(d, field)) &&

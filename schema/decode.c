@@ -46,6 +46,20 @@ void cb_decode_problem(const struct cb_decode *d, const struct cb_yaml_node *nod
 	free(message);
 }
 
+void cb_decode_warn(const struct cb_decode *d, const struct cb_yaml_node *node, const char *check,
+		    const char *fix, const char *fmt, ...)
+{
+	char *message = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&message, fmt, ap) < 0)
+		cb_oom();
+	va_end(ap);
+	report(d, node, CB_WARNING, check, fix, message);
+	free(message);
+}
+
 struct cb_origin cb_decode_origin(const struct cb_decode *d, const struct cb_yaml_node *node)
 {
 	return (struct cb_origin){CB_FROM_MANIFEST, d->file, node->line, node->column,
@@ -115,6 +129,43 @@ static bool key_is_text(const struct cb_decode *d, const struct cb_yaml_node *ke
 	return false;
 }
 
+/* Counts it for people who want to know what becomes of their keys. */
+static void note_found(const struct cb_decode *d, const struct cb_field *field,
+		       const struct cb_yaml_node *key)
+{
+	struct cb_found_key *found;
+	size_t n;
+
+	if (!d->out || !d->out->keys.len)
+		return;
+	found = &d->out->keys.items[field - cb_fields(&n)];
+	if (found->count++ == 0) {
+		found->field = field;
+		found->first = cb_decode_origin(d, key);
+	}
+}
+
+/* Nothing is to be thought to be in effect that is not. */
+static void warn_of(const struct cb_decode *d, const struct cb_field *field,
+		    const struct cb_yaml_node *key)
+{
+	enum cb_class class = cb_field_class(field);
+
+	if (d->inside)
+		return;
+	if (field->mutability == CB_MUT_LATER)
+		cb_decode_warn(d, key, "manifest.later", NULL,
+			       "'%s' is known from CloneBox; not acted on by this version",
+			       field->path);
+	else if (class == CB_CLASS_POLICY)
+		cb_decode_warn(d, key, "manifest.later", NULL,
+			       "'%s' is read and checked; not acted on by this version",
+			       field->path);
+	else if (class == CB_CLASS_UNMANAGED)
+		cb_decode_warn(d, key, "manifest.unmanaged", NULL,
+			       "'%s' is known from CloneBox, and left alone", field->path);
+}
+
 const struct cb_field *cb_decode_key(const struct cb_decode *d, enum cb_scope scope,
 				     const char *map, const struct cb_yaml_node *key)
 {
@@ -128,38 +179,20 @@ const struct cb_field *cb_decode_key(const struct cb_decode *d, enum cb_scope sc
 	if (strlen(key->text) == key->len && !strpbrk(key->text, ".["))
 		field = cb_field_find(scope, path);
 	if (!field) {
-		cb_decode_problem(d, key, "manifest.unknown-key",
-				  cb_suggest_key(d->arena, scope, map, key->text), "unknown key %s",
-				  cb_decode_quote(d, key));
+		report(d, key, d->lenient ? CB_WARNING : CB_PROBLEM, "manifest.unknown-key",
+		       cb_suggest_key(d->arena, scope, map, key->text),
+		       cb_arena_printf(d->arena, "unknown key %s%s", cb_decode_quote(d, key),
+				       d->lenient ? ", not looked at" : ""));
 		return NULL;
 	}
-	if (field->mutability == CB_MUT_LATER)
-		report(d, key, CB_WARNING, "manifest.later",
-		       strcmp(field->path, "auth") == 0
-			       ? "write `auth_method`, `ssh_public_key` and `ssh_keys` instead"
-			       : NULL,
-		       cb_arena_printf(d->arena,
-				       "'%s' is known from CloneBox; not acted on by this version",
-				       field->path));
+	note_found(d, field, key);
+	warn_of(d, field, key);
 	return field;
 }
 
 static void decode_keys(const struct cb_decode *d, const struct cb_yaml_node *node,
 			const char *pattern, const char *path, struct cb_spec *spec,
 			const struct cb_yaml_node **name);
-
-/* "a.b" below "a", "b" at the top. */
-static const char *below(const struct cb_decode *d, const char *map, const char *key)
-{
-	return *map ? cb_arena_printf(d->arena, "%s.%s", map, key) : key;
-}
-
-static const char *leaf_of(const struct cb_field *field)
-{
-	const char *dot = strrchr(field->path, '.');
-
-	return dot ? dot + 1 : field->path;
-}
 
 /* A value that is wrong: reported, and marked for what would miss it. */
 static void set_wrong(const struct cb_decode *d, const struct cb_yaml_node *node, const char *path,
@@ -174,6 +207,8 @@ static void set_wrong(const struct cb_decode *d, const struct cb_yaml_node *node
 static void set_nothing(const struct cb_decode *d, const struct cb_yaml_node *node,
 			const char *path, struct cb_spec *spec)
 {
+	if (cb_spec_find(spec, path))
+		return;
 	cb_spec_set(d->arena, spec, path, (struct cb_value){0}, cb_decode_origin(d, node));
 }
 
@@ -230,11 +265,17 @@ static const char *element_name(const struct cb_decode *d, const struct cb_yaml_
 	struct cb_origin origin;
 
 	cb_vec_each (const struct cb_yaml_pair, pair, &element->pairs) {
-		if (pair->key->kind == CB_YAML_SCALAR && strcmp(pair->key->text, "name") == 0 &&
-		    !cb_decode_is_null(pair->value))
-			return cb_decode_value(d, field, pair->value, &value, &origin)
-				       ? value.string
-				       : NULL;
+		if (pair->key->kind != CB_YAML_SCALAR || strcmp(pair->key->text, "name") != 0 ||
+		    pair->duplicate || cb_decode_is_null(pair->value))
+			continue;
+		if (!cb_decode_value(d, field, pair->value, &value, &origin))
+			return NULL;
+		if (!origin.sensitive && !strpbrk(value.string, "[]"))
+			return value.string;
+		cb_decode_problem(d, pair->value, "manifest.name", NULL,
+				  "'%s' cannot hold brackets, or come from a variable",
+				  field->path);
+		return NULL;
 	}
 	cb_decode_problem(d, element, "manifest.missing", cb_decode_example(d, list),
 			  "an entry of '%s' needs a 'name'", list->path);
@@ -276,6 +317,32 @@ static void decode_list(const struct cb_decode *d, const struct cb_yaml_node *no
 	}
 }
 
+/* The rows and the path of what stands below a map: its own, or those of its target. "a[b]" has
+ * the rows "a[]". */
+static void decode_below(const struct cb_decode *d, const struct cb_yaml_node *node,
+			 const struct cb_field *field, const char *path, struct cb_spec *spec,
+			 const struct cb_yaml_node **name)
+{
+	const char *bracket;
+
+	if (field->convert != CB_CONVERT_INTO) {
+		decode_keys(d, node, field->path, path, spec, name);
+		return;
+	}
+	bracket = strchr(field->target, '[');
+	if (!bracket) {
+		decode_keys(d, node, field->target, field->target, spec, name);
+		return;
+	}
+	cb_spec_set(d->arena, spec, cb_arena_printf(d->arena, "%s.name", field->target),
+		    cb_string(cb_arena_strndup(d->arena, bracket + 1, strcspn(bracket, "]") - 1)),
+		    cb_decode_origin(d, node));
+	decode_keys(
+		d, node,
+		cb_arena_printf(d->arena, "%.*s[]", (int)(bracket - field->target), field->target),
+		field->target, spec, name);
+}
+
 /* Something that is a key with keys of its own. */
 static void decode_inner(const struct cb_decode *d, const struct cb_yaml_node *node,
 			 const struct cb_field *field, const char *path, struct cb_spec *spec,
@@ -292,9 +359,64 @@ static void decode_inner(const struct cb_decode *d, const struct cb_yaml_node *n
 			      cb_decode_example(d, field)))
 		return;
 	if (!free_keys)
-		decode_keys(d, node, field->path, path, spec, name);
+		decode_below(d, node, field, path, spec, name);
 	else if (few_enough(d, node, field, node->pairs.len))
 		decode_free_keys(d, node, free_keys, spec);
+}
+
+/* A value of its own. */
+static void decode_leaf(const struct cb_decode *d, const struct cb_yaml_pair *pair,
+			const struct cb_field *field, const char *path, struct cb_spec *spec)
+{
+	struct cb_value value = {0};
+	struct cb_origin origin;
+
+	if (!cb_decode_value(d, field, pair->value, &value, &origin) ||
+	    !cb_spelling_convert(d, field, pair->value, &value)) {
+		set_wrong(d, pair->value, path, spec);
+	} else if (!pair->duplicate) {
+		cb_spelling_set(d, field, pair->value, path, value, origin, spec);
+		cb_spelling_imply(d, field, pair->value, spec);
+	}
+}
+
+/* One key of the map whose path is `map`, and what stands behind it. */
+static void decode_pair(const struct cb_decode *d, const struct cb_field *field,
+			const struct cb_yaml_pair *pair, const char *map, struct cb_spec *spec,
+			const struct cb_yaml_node **name)
+{
+	const char *at = cb_spelling_path(d, field, map);
+	enum cb_class class = cb_field_class(field);
+	struct cb_spec unmanaged = {0};
+	struct cb_decode inner = *d;
+
+	/* Leniently, what comes later takes its place, whatever it is. */
+	if (field->mutability == CB_MUT_LATER || field->type == CB_TYPE_ANY ||
+	    (pair->duplicate && d->lenient))
+		return;
+	if (class == CB_CLASS_UNMANAGED)
+		spec = &unmanaged;
+	inner.inside = d->inside || class == CB_CLASS_UNMANAGED || class == CB_CLASS_POLICY;
+	if (field->type == CB_TYPE_MAP && *field->unit && pair->value->kind == CB_YAML_SCALAR &&
+	    !cb_decode_is_null(pair->value)) {
+		field = cb_field_find(d->scope,
+				      cb_arena_printf(d->arena, "%s.%s", field->path, field->unit));
+		at = field->path;
+	}
+	if (field->type == CB_TYPE_NAME) {
+		if (!pair->duplicate && name)
+			*name = pair->value;
+	} else if (cb_decode_is_null(pair->value)) {
+		if (!pair->duplicate)
+			set_nothing(d, pair->value, at, spec);
+	} else if (field->type == CB_TYPE_MOUNTS) {
+		if (!pair->duplicate)
+			cb_decode_paths(&inner, pair->value, field, spec);
+	} else if (field->type == CB_TYPE_MAP || field->type == CB_TYPE_LIST) {
+		decode_inner(&inner, pair->value, field, at, spec, name);
+	} else {
+		decode_leaf(&inner, pair, field, at, spec);
+	}
 }
 
 /* Reads the keys below a map: `pattern` says which rows, `path` how they are called in the spec. */
@@ -304,29 +426,19 @@ static void decode_keys(const struct cb_decode *d, const struct cb_yaml_node *no
 {
 	cb_vec_each (const struct cb_yaml_pair, pair, &node->pairs) {
 		const struct cb_field *field = cb_decode_key(d, d->scope, pattern, pair->key);
-		struct cb_value value = {0};
-		struct cb_origin origin;
-		const char *at;
 
-		if (!field || field->mutability == CB_MUT_LATER)
-			continue;
-		at = below(d, path, leaf_of(field));
-		if (field->type == CB_TYPE_NAME) {
-			if (!pair->duplicate && name)
-				*name = pair->value;
-		} else if (cb_decode_is_null(pair->value)) {
-			if (!pair->duplicate)
-				set_nothing(d, pair->value, at, spec);
-		} else if (field->type == CB_TYPE_MOUNTS) {
-			cb_decode_paths(d, pair->value, field, spec);
-		} else if (field->type == CB_TYPE_MAP || field->type == CB_TYPE_LIST) {
-			decode_inner(d, pair->value, field, at, spec, name);
-		} else if (!cb_decode_value(d, field, pair->value, &value, &origin)) {
-			set_wrong(d, pair->value, at, spec);
-		} else if (!pair->duplicate) {
-			cb_spec_set(d->arena, spec, at, value, origin);
-		}
+		if (field)
+			decode_pair(d, field, pair, path, spec, name);
 	}
+}
+
+void cb_decode_pair(const struct cb_decode *d, const struct cb_field *field,
+		    const struct cb_yaml_pair *pair, struct cb_spec *spec)
+{
+	struct cb_decode inner = *d;
+
+	inner.scope = field->scope;
+	decode_pair(&inner, field, pair, "", spec, NULL);
 }
 
 void cb_decode_vm(const struct cb_decode *d, const struct cb_yaml_node *map, struct cb_spec *spec,

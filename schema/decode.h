@@ -16,6 +16,9 @@ struct cb_decode {
 	enum cb_scope scope;          /* whose keys are read; set inside */
 	const char *const *variables; /* as in struct cb_manifest_text */
 	size_t *expanded;             /* bytes that variables made so far */
+	struct cb_desired *out;       /* where found keys are noted; NULL: nowhere */
+	bool lenient;                 /* as in struct cb_manifest_text */
+	bool inside;                  /* below a key that has been warned of */
 };
 
 /* In a spec that is being loaded, a value of no kind says something, too:
@@ -28,6 +31,10 @@ struct cb_decode {
 /* Reports a problem at a node. `fix` may be NULL. */
 void cb_decode_problem(const struct cb_decode *d, const struct cb_yaml_node *node,
 		       const char *check, const char *fix, const char *fmt, ...) CB_PRINTF(5, 6);
+
+/* The same for what need not stop anybody. */
+void cb_decode_warn(const struct cb_decode *d, const struct cb_yaml_node *node, const char *check,
+		    const char *fix, const char *fmt, ...) CB_PRINTF(5, 6);
 
 /* The place of a node. */
 struct cb_origin cb_decode_origin(const struct cb_decode *d, const struct cb_yaml_node *node);
@@ -49,6 +56,10 @@ const struct cb_field *cb_decode_key(const struct cb_decode *d, enum cb_scope sc
 bool cb_decode_value(const struct cb_decode *d, const struct cb_field *field,
 		     const struct cb_yaml_node *node, struct cb_value *value,
 		     struct cb_origin *origin);
+
+/* Reads one key of a scope and what stands behind it, for a row of its top; `spec` gets it. */
+void cb_decode_pair(const struct cb_decode *d, const struct cb_field *field,
+		    const struct cb_yaml_pair *pair, struct cb_spec *spec);
 
 /* Reads the keys of a VM into the spec, except its name: `name` gets that node. */
 void cb_decode_vm(const struct cb_decode *d, const struct cb_yaml_node *map, struct cb_spec *spec,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "reconciler/model/field.h"
+#include "schema/decode_internal.h"
 #include "schema/suggest.h"
 
 /* The places where keys stand, in the order in which people should read of them. */
@@ -23,9 +24,13 @@ static const struct {
 	{CB_SCOPE_NETWORK, "networks.NAME.", "networks", "Keys of a network",
 	 "Below a name in `networks:`."},
 	{CB_SCOPE_POOL, "pools.NAME.", "pools", "Keys of a pool", "Below a name in `pools:`."},
+	{CB_SCOPE_POLICY, "policies.NAME.", "policies", "Keys of a snapshot policy",
+	 "Below a name in `policies:`."},
+	{CB_SCOPE_RULES, ".clonebox-policy.yaml: ", "rules", "Keys of `.clonebox-policy.yaml`",
+	 "In that file, beside the manifest or further up, else in `~/.clonebox.d/policy.yaml`."},
 };
 
-static const char *prefix_of(enum cb_scope scope)
+const char *cb_explain_prefix(enum cb_scope scope)
 {
 	for (size_t i = 0; i < CB_COUNT(places); i++) {
 		if (places[i].scope == scope)
@@ -53,6 +58,10 @@ static const char *change_words(enum cb_mutability mutability)
 		return "told to the guest at its first boot only; see `guest`";
 	case CB_MUT_LOAD:
 		return "read where manifests are loaded; what follows from it changes";
+	case CB_MUT_POLICY:
+		return "read and checked; loads with a warning, not acted on by this version";
+	case CB_MUT_UNMANAGED:
+		return "known from CloneBox; loads with a warning, and is left alone";
 	case CB_MUT_LATER:
 		return "known from CloneBox; loads with a warning, not acted on by this version";
 	}
@@ -105,6 +114,31 @@ static void add_type(struct cb_str *out, const struct cb_field *field)
 	case CB_TYPE_CIDR:
 		cb_str_add(out, "IPv4 network with its size");
 		break;
+	case CB_TYPE_BYTES:
+		cb_str_add(out, "size: 512MiB, 8G, 10GB");
+		if (*field->unit)
+			cb_str_printf(out, "; a bare number: %s", field->unit);
+		break;
+	case CB_TYPE_RATE:
+		cb_str_add(out, "rate: 500Kbps, 100Mbps, 1Gbps");
+		break;
+	case CB_TYPE_DURATION:
+		cb_str_add(out, "time: 500ms, 90s, 15m, 12h, 5d, 4w");
+		if (*field->unit)
+			cb_str_printf(out, "; a bare number: %s", field->unit);
+		break;
+	case CB_TYPE_SCHEDULE:
+		cb_str_add(out, "schedule: five fields as cron has them, or @daily and the like");
+		break;
+	case CB_TYPE_CPUS:
+		cb_str_add(out, "processors: \"0-3,7\", or a list of numbers");
+		break;
+	case CB_TYPE_INTS:
+		cb_str_add(out, "whole number, or a list of them");
+		break;
+	case CB_TYPE_PAIRS:
+		cb_str_add(out, "map from texts to texts");
+		break;
 	case CB_TYPE_SECRET:
 		cb_str_add(out, "text, never shown");
 		break;
@@ -133,10 +167,13 @@ static void add_type(struct cb_str *out, const struct cb_field *field)
 /* Nothing where there are none. */
 static void add_limits(struct cb_str *out, const struct cb_field *field)
 {
-	if (field->type == CB_TYPE_INT)
+	if (field->type == CB_TYPE_INT || field->type == CB_TYPE_INTS)
 		cb_str_printf(out, "%" PRId64 " to %" PRId64, field->min, field->max);
 	else if (field->type == CB_TYPE_SIZE)
 		cb_str_add(out, "1MiB to 64TiB");
+	else if (field->type == CB_TYPE_BYTES || field->type == CB_TYPE_RATE ||
+		 field->type == CB_TYPE_DURATION)
+		cb_typed_limits(field, out);
 	else if (field->max > 0)
 		cb_str_printf(out, "%s%" PRId64 " to %" PRId64 " characters",
 			      field->type == CB_TYPE_TEXTS ? "each " : "", field->min, field->max);
@@ -168,6 +205,8 @@ static bool is_below(const struct cb_field *field, const struct cb_field *map)
 
 	if (is_container(map))
 		return field->scope == scope_below(map);
+	if (map->convert == CB_CONVERT_INTO)
+		return false;
 	/* What is said beside `vm:` has its rows with the VM. */
 	return field->scope == (map->type == CB_TYPE_MOUNTS ? CB_SCOPE_VM : map->scope) &&
 	       strncmp(field->path, map->path, len) == 0 && strchr(".[", field->path[len]) &&
@@ -177,64 +216,77 @@ static bool is_below(const struct cb_field *field, const struct cb_field *map)
 /* The path as people would say it: with what it stands below in front. */
 static void add_path(struct cb_str *out, const struct cb_field *field)
 {
-	cb_str_printf(out, "%s%s", prefix_of(field->scope), field->path);
+	cb_str_printf(out, "%s%s", cb_explain_prefix(field->scope), field->path);
 }
 
-static void add_line(struct cb_str *out, const struct cb_field *field)
+static void add_line(struct cb_str *out, const struct cb_field *field, size_t width)
 {
 	cb_auto_str struct cb_str path = {0};
 
 	add_path(&path, field);
-	cb_str_printf(out, "  %-24s %s\n", path.text, field->doc);
+	cb_str_printf(out, "  %-*s %s\n", (int)width, path.text, field->doc);
 }
 
-static void add_children(struct cb_str *out, const struct cb_field *map)
+/* A line for each row that is listed below `map`, or stands in the scope if there is none. */
+static void add_lines(struct cb_str *out, const struct cb_field *map, enum cb_scope scope,
+		      const char *title)
 {
 	const struct cb_field *fields;
-	size_t n;
+	size_t n, lines = 0, width = 24;
 
-	cb_str_add(out, "\nKeys:\n");
 	fields = cb_fields(&n);
 	for (size_t i = 0; i < n; i++) {
-		if (is_below(&fields[i], map))
-			add_line(out, &fields[i]);
+		size_t len = strlen(cb_explain_prefix(fields[i].scope)) + strlen(fields[i].path);
+
+		if (map ? is_below(&fields[i], map) : fields[i].scope == scope)
+			width = len > width ? len : width;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (!(map ? is_below(&fields[i], map) : fields[i].scope == scope))
+			continue;
+		if (lines++ == 0)
+			cb_str_add(out, title);
+		add_line(out, &fields[i], width);
 	}
 }
 
 static void explain_field(struct cb_str *out, const struct cb_field *field)
 {
 	cb_auto_str struct cb_str limits = {0};
+	const struct cb_field *change = field;
 
 	add_path(out, field);
 	cb_str_printf(out, "\n\n  %s\n\n  %-10s", field->doc, "type");
 	add_type(out, field);
-	if (field->type != CB_TYPE_MAP && field->mutability != CB_MUT_LATER)
+	if (field->type != CB_TYPE_MAP && field->mutability != CB_MUT_LATER && !field->target)
 		cb_str_printf(out, "\n  %-10s%s", "default", initial_words(field));
 	add_limits(&limits, field);
 	if (limits.len > 0)
 		cb_str_printf(out, "\n  %-10s%s", "limits", limits.text);
-	if (!is_container(field))
+	if (field->target && *field->target)
+		cb_str_printf(out, "\n  %-10s%s%s", "is", cb_explain_prefix(field->scope),
+			      field->target);
+	if (field->target)
+		change = cb_field_find(field->scope, field->target);
+	if (change && !is_container(field))
 		cb_str_printf(out, "\n  %-10s%s: %s", "change",
-			      cb_mutability_name(field->mutability),
-			      change_words(field->mutability));
+			      cb_mutability_name(change->mutability),
+			      change_words(change->mutability));
 	cb_str_printf(out, "\n  %-10s%s\n", "example", field->example);
+	/* CloneBox's siblings of `vm:` have the rows that they have below it. */
+	if (field->scope == CB_SCOPE_ROOT && !is_container(field) &&
+	    cb_field_find(CB_SCOPE_VM, field->path))
+		field = cb_field_find(CB_SCOPE_VM, field->path);
 	if (field->type == CB_TYPE_MAP || field->type == CB_TYPE_LIST ||
 	    field->type == CB_TYPE_MOUNTS)
-		add_children(out, field);
+		add_lines(out, field, field->scope, "\nKeys:\n");
 }
 
 static void explain_all(struct cb_str *out)
 {
-	const struct cb_field *fields;
-	size_t n;
-
-	fields = cb_fields(&n);
 	for (size_t k = 0; k < CB_COUNT(places); k++) {
 		cb_str_printf(out, "%s%s:\n", k ? "\n" : "", places[k].title);
-		for (size_t i = 0; i < n; i++) {
-			if (fields[i].scope == places[k].scope)
-				add_line(out, &fields[i]);
-		}
+		add_lines(out, NULL, places[k].scope, "");
 	}
 	cb_str_add(out, "\n'clonebox explain KEY' tells more of one of them.\n");
 }
@@ -308,7 +360,7 @@ static int unknown(const char *path, struct cb_error *err)
 	if (!field)
 		field = cb_suggest_field(CB_SCOPE_ROOT, "", key);
 	if (field)
-		return cb_error_hint(err, "did you mean '%s%s'?", prefix_of(field->scope),
+		return cb_error_hint(err, "did you mean '%s%s'?", cb_explain_prefix(field->scope),
 				     field->path);
 	return cb_error_hint(err, "'clonebox explain' lists all keys");
 }
@@ -355,28 +407,64 @@ static void add_row(struct cb_str *out, const struct cb_field *field)
 	cb_str_add(out, "\n");
 }
 
+/* The rows of one kind in a list below the table; nothing where there are none. */
+static void add_list(struct cb_str *out, enum cb_scope scope, enum cb_mutability mutability,
+		     const char *title)
+{
+	const struct cb_field *fields;
+	size_t n, some = 0;
+
+	fields = cb_fields(&n);
+	for (size_t i = 0; i < n; i++) {
+		if (fields[i].scope == scope && fields[i].mutability == mutability &&
+		    !fields[i].target)
+			cb_str_printf(out, "%s `%s`", some++ ? "," : title, fields[i].path);
+	}
+	if (some)
+		cb_str_add(out, ".\n");
+}
+
+static void add_spellings(struct cb_str *out, enum cb_scope scope)
+{
+	const struct cb_field *fields;
+	size_t n, some = 0;
+
+	fields = cb_fields(&n);
+	for (size_t i = 0; i < n; i++) {
+		cb_auto_str struct cb_str type = {0};
+
+		if (fields[i].scope != scope || !fields[i].target)
+			continue;
+		if (some++ == 0)
+			cb_str_add(out, "\nOther spellings:\n\n| key | value | is | example |\n"
+					"|--|--|--|--|\n");
+		add_type(&type, &fields[i]);
+		cb_str_add(out, "|");
+		add_cell(out, fields[i].path, "`");
+		add_cell(out, type.text, "");
+		add_cell(out, *fields[i].target ? fields[i].target : "what stands beside it",
+			 *fields[i].target ? "`" : "");
+		add_cell(out, fields[i].example, "`");
+		cb_str_add(out, "\n");
+	}
+}
+
 static void add_table(struct cb_str *out, enum cb_scope scope)
 {
 	const struct cb_field *fields;
-	size_t n, later = 0;
+	size_t n;
 
 	cb_str_add(out, "| key | value | default | change | meaning | example |\n"
 			"|--|--|--|--|--|--|\n");
 	fields = cb_fields(&n);
 	for (size_t i = 0; i < n; i++) {
-		if (fields[i].scope == scope && fields[i].mutability != CB_MUT_LATER)
+		if (fields[i].scope == scope && fields[i].mutability != CB_MUT_LATER &&
+		    fields[i].mutability != CB_MUT_UNMANAGED && !fields[i].target)
 			add_row(out, &fields[i]);
 	}
-	for (size_t i = 0; i < n; i++) {
-		if (fields[i].scope == scope && fields[i].mutability == CB_MUT_LATER)
-			cb_str_printf(out, "%s `%s`",
-				      later++ ? ","
-					      : "\nKnown from CloneBox, not acted on by this "
-						"version:",
-				      fields[i].path);
-	}
-	if (later)
-		cb_str_add(out, ".\n");
+	add_spellings(out, scope);
+	add_list(out, scope, CB_MUT_UNMANAGED, "\nKnown from CloneBox, and left alone:");
+	add_list(out, scope, CB_MUT_LATER, "\nKnown from CloneBox, not acted on by this version:");
 }
 
 void cb_explain_markdown(struct cb_str *out)

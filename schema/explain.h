@@ -6,6 +6,7 @@
 
 #include "reconciler/base/error.h"
 #include "reconciler/base/str.h"
+#include "reconciler/model/field.h"
 
 /* Appends what is known of a key: "vm.ram_mb", "vms.db.ram_mb", "ram_mb", "boot", "owner". NULL or
  * "" lists all keys. CB_E_USAGE for what is no key, with what may have been meant. */
@@ -16,6 +17,8 @@ void cb_explain_keys(struct cb_str *out);
 
 /* Appends the keys as sections of a manual page (docs/man). */
 void cb_explain_man(struct cb_str *out);
+/* What stands in front of the paths of a scope when people speak of them: "vm.". */
+const char *cb_explain_prefix(enum cb_scope scope);
 
 /* Appends the tables of docs/manifest.md. */
 void cb_explain_markdown(struct cb_str *out);

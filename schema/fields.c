@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "schema/measure.h"
+
 static const struct cb_field fields[] = {
 #define FIELD(scope_, path_, type_, unit_, initial_, min_, max_, values_, mutability_, doc_,       \
 	      example_)                                                                            \
@@ -19,7 +21,23 @@ static const struct cb_field fields[] = {
 		.doc = (doc_),                                                                     \
 		.example = (example_),                                                             \
 	},
+#define ALIAS(scope_, path_, type_, unit_, min_, max_, values_, target_, convert_, doc_, example_) \
+	{                                                                                          \
+		.path = (path_),                                                                   \
+		.scope = CB_SCOPE_##scope_,                                                        \
+		.type = CB_TYPE_##type_,                                                           \
+		.unit = (unit_),                                                                   \
+		.min = (min_),                                                                     \
+		.max = (max_),                                                                     \
+		.values = (values_),                                                               \
+		.mutability = CB_MUT_LOAD,                                                         \
+		.doc = (doc_),                                                                     \
+		.example = (example_),                                                             \
+		.target = (target_),                                                               \
+		.convert = CB_CONVERT_##convert_,                                                  \
+	},
 #include "schema/fields.def"
+#undef ALIAS
 #undef FIELD
 };
 
@@ -76,6 +94,7 @@ enum cb_scope cb_field_scope_below(enum cb_scope scope, const char *path, bool *
 		{CB_SCOPE_ROOT, "images", CB_SCOPE_IMAGE, true},
 		{CB_SCOPE_ROOT, "networks", CB_SCOPE_NETWORK, true},
 		{CB_SCOPE_ROOT, "pools", CB_SCOPE_POOL, true},
+		{CB_SCOPE_ROOT, "policies", CB_SCOPE_POLICY, true},
 		{CB_SCOPE_ROOT, "defaults", CB_SCOPE_DEFAULTS, false},
 		{CB_SCOPE_DEFAULTS, "vm", CB_SCOPE_VM, false},
 	};
@@ -104,6 +123,10 @@ const char *cb_scope_name(enum cb_scope scope)
 		return "network";
 	case CB_SCOPE_POOL:
 		return "pool";
+	case CB_SCOPE_POLICY:
+		return "policy";
+	case CB_SCOPE_RULES:
+		return "rules";
 	case CB_SCOPE_VM:
 		return "vm";
 	}
@@ -112,6 +135,8 @@ const char *cb_scope_name(enum cb_scope scope)
 
 struct cb_value cb_field_default(const struct cb_field *field)
 {
+	int64_t number;
+
 	if (!field->initial)
 		return (struct cb_value){0};
 	switch (field->type) {
@@ -130,6 +155,16 @@ struct cb_value cb_field_default(const struct cb_field *field)
 	case CB_TYPE_SECRET:
 	case CB_TYPE_DIRECTORY:
 		return cb_string(field->initial);
+	case CB_TYPE_DURATION:
+		return cb_measure_duration(field->initial, "", &number) == 0 ? cb_int(number)
+									     : (struct cb_value){0};
+	case CB_TYPE_INTS:
+		return cb_string(field->initial);
+	case CB_TYPE_BYTES:
+	case CB_TYPE_RATE:
+	case CB_TYPE_SCHEDULE:
+	case CB_TYPE_CPUS:
+	case CB_TYPE_PAIRS:
 	case CB_TYPE_SIZE:
 	case CB_TYPE_TEXTS:
 	case CB_TYPE_JSON:
@@ -161,8 +196,63 @@ const char *cb_mutability_name(enum cb_mutability mutability)
 		return "seed";
 	case CB_MUT_LOAD:
 		return "load";
+	case CB_MUT_POLICY:
+		return "policy";
+	case CB_MUT_UNMANAGED:
+		return "unmanaged";
 	case CB_MUT_LATER:
 		return "later";
 	}
 	return "";
+}
+
+/* The row that another spelling is about; the list, for one of its elements. */
+static const struct cb_field *target_of(const struct cb_field *field)
+{
+	size_t len = field->target ? strcspn(field->target, "[") : 0;
+
+	if (!field->target || !field->target[len] || field->convert != CB_CONVERT_INTO)
+		return field->target ? cb_field_find(field->scope, field->target) : NULL;
+	for (size_t i = 0; i < CB_COUNT(fields); i++) {
+		if (fields[i].scope == field->scope &&
+		    strncmp(fields[i].path, field->target, len) == 0 && !fields[i].path[len])
+			return &fields[i];
+	}
+	return NULL;
+}
+
+enum cb_class cb_field_class(const struct cb_field *field)
+{
+	const struct cb_field *target = target_of(field);
+
+	switch (target ? target->mutability : field->mutability) {
+	case CB_MUT_SEED:
+		return CB_CLASS_GUEST;
+	case CB_MUT_POLICY:
+	case CB_MUT_LATER:
+		return CB_CLASS_POLICY;
+	case CB_MUT_UNMANAGED:
+		return CB_CLASS_UNMANAGED;
+	case CB_MUT_LIVE:
+	case CB_MUT_RESTART:
+	case CB_MUT_RECREATE:
+	case CB_MUT_IMMUTABLE:
+	case CB_MUT_STATE:
+	case CB_MUT_RECORD:
+	case CB_MUT_LOAD:
+		break;
+	}
+	return CB_CLASS_REALISED;
+}
+
+const char *cb_class_name(enum cb_class class)
+{
+	static const char *const names[] = {
+		[CB_CLASS_REALISED] = "realised",
+		[CB_CLASS_GUEST] = "guest",
+		[CB_CLASS_POLICY] = "policy",
+		[CB_CLASS_UNMANAGED] = "unmanaged",
+	};
+
+	return names[class];
 }

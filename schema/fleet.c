@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reconciler/model/text.h"
 #include "schema/fleet_internal.h"
 
 const char *cb_fleet_place(const struct cb_fleet *fleet, const struct cb_origin *origin)
@@ -92,25 +93,83 @@ static void drop_empty(struct cb_spec *spec)
 	spec->len = kept;
 }
 
-static void add_profile(struct cb_fleet *fleet, const struct cb_block *block, struct cb_spec *spec)
+/* Something in a file of its own that would have to be there, too. */
+static void want(struct cb_fleet *fleet, const struct cb_block *block, int kind, const char *name,
+		 const struct cb_entry *said)
+{
+	struct cb_wanted wanted = {kind, name, block->directory, said->origin};
+
+	if (!said->origin.sensitive)
+		cb_vec_push(fleet->arena, &fleet->out->wanted, wanted);
+}
+
+/* A profile in a file of its own holds for the manifests of one directory. */
+static const struct cb_declared *find_companion(const struct cb_fleet *fleet,
+						const struct cb_block *block, const char *name)
+{
+	cb_vec_each (const struct cb_declared, declared, &fleet->companions) {
+		if (strcmp(declared->name, name) == 0 &&
+		    strcmp(declared->directory, block->directory) == 0)
+			return declared;
+	}
+	return NULL;
+}
+
+static void add_profile(struct cb_fleet *fleet, const struct cb_block *block,
+			const struct cb_declared *config, struct cb_spec *spec)
 {
 	const struct cb_entry *said = cb_spec_find(&block->spec, "profile");
 	const struct cb_declared *profile;
 	struct cb_schema_at at;
 
+	if (!said && config)
+		said = cb_spec_find(&config->spec, "profile");
 	if (!said)
 		said = cb_spec_find(&fleet->defaults, "profile");
 	if (!said || said->value.kind != CB_STRING)
 		return;
 	profile = cb_declared_find(&fleet->profiles, said->value.string);
+	if (!profile)
+		profile = find_companion(fleet, block, said->value.string);
 	if (profile) {
 		merge(fleet->arena, spec, &profile->spec);
 		return;
 	}
+	want(fleet, block, CB_TEXT_PROFILE, said->value.string, said);
 	at = cb_fleet_at("manifest.reference", block->name, &said->origin);
+	if (block->fragment)
+		at.severity = CB_WARNING;
 	cb_schema_report(fleet->arena, fleet->problems, &at,
 			 cb_fleet_known(fleet, &fleet->profiles, said), "there is no profile %s",
 			 cb_fleet_quote(fleet, said));
+}
+
+const char *cb_fleet_config_name(struct cb_arena *arena, const char *directory, const char *path)
+{
+	return *path == '/' ? path : cb_arena_printf(arena, "%s/%s", directory, path);
+}
+
+/* The manifest that `config` names; NULL where there is none. */
+static const struct cb_declared *config_of(struct cb_fleet *fleet, const struct cb_block *block)
+{
+	const struct cb_entry *said = cb_spec_find(&block->spec, "config");
+	struct cb_schema_at at;
+	const char *name;
+
+	if (!said || said->value.kind != CB_STRING)
+		return NULL;
+	name = cb_fleet_config_name(fleet->arena, block->directory, said->value.string);
+	cb_vec_each (const struct cb_declared, declared, &fleet->configs) {
+		if (strcmp(declared->name, name) == 0)
+			return declared;
+	}
+	want(fleet, block, CB_TEXT_CONFIG, name, said);
+	at = cb_fleet_at("manifest.reference", block->name, &said->origin);
+	if (block->fragment)
+		at.severity = CB_WARNING;
+	cb_schema_report(fleet->arena, fleet->problems, &at, "name a manifest with a 'vm:'",
+			 "there is no manifest %s", cb_fleet_quote(fleet, said));
+	return NULL;
 }
 
 /* A key that means something here only is taken out of the spec. NULL where it says nothing. */
@@ -203,8 +262,22 @@ static void push_counted(struct cb_fleet *fleet, const struct cb_block *block,
 	}
 }
 
+/* A VM has its own one or none. */
+static void check_config(struct cb_fleet *fleet, const struct cb_block *block,
+			 const struct cb_entry *config)
+{
+	struct cb_schema_at at;
+
+	if (!config || cb_spec_find(&block->spec, "config"))
+		return;
+	at = cb_fleet_at("manifest.place", block->name, &config->origin);
+	cb_schema_report(fleet->arena, fleet->problems, &at, "say it in each VM",
+			 "'config' cannot come from a profile or the defaults");
+}
+
 static void add_block(struct cb_fleet *fleet, const struct cb_block *block)
 {
+	const struct cb_declared *config = config_of(fleet, block);
 	const struct cb_entry *count, *host, *needs;
 	struct cb_vm vm = {.name = block->name,
 			   .source = block->source,
@@ -212,11 +285,16 @@ static void add_block(struct cb_fleet *fleet, const struct cb_block *block)
 			   .origin = block->origin};
 
 	merge(fleet->arena, &vm.spec, &fleet->defaults);
-	add_profile(fleet, block, &vm.spec);
+	add_profile(fleet, block, config, &vm.spec);
+	if (config)
+		merge(fleet->arena, &vm.spec, &config->spec);
 	merge(fleet->arena, &vm.spec, &block->spec);
 	cb_fleet_check_vm(fleet, &vm);
+	cb_fleet_add_policy(fleet, &vm);
+	cb_fleet_check_policies(fleet, vm.name, &vm.spec);
 	drop_empty(&vm.spec);
 	(void)take(fleet, &vm.spec, "profile");
+	check_config(fleet, block, take(fleet, &vm.spec, "config"));
 	count = take(fleet, &vm.spec, "count");
 	host = take(fleet, &vm.spec, "host");
 	needs = take(fleet, &vm.spec, "depends_on");
@@ -353,6 +431,11 @@ void cb_fleet_settle(struct cb_fleet *fleet)
 	sort_declared(fleet, "image", &fleet->out->images);
 	sort_declared(fleet, "network", &fleet->out->networks);
 	sort_declared(fleet, "pool", &fleet->out->pools);
+	sort_declared(fleet, "policy", &fleet->out->policies);
+	cb_vec_each (struct cb_declared, policy, &fleet->out->policies)
+		cb_fleet_check_policies(fleet, policy->name, &policy->spec);
+	drop_empty_of(&fleet->out->policies);
+	drop_empty(&fleet->out->rules);
 	sort_blocks(fleet);
 	cb_vec_each (const struct cb_block, block, &fleet->blocks)
 		add_block(fleet, block);

@@ -18,6 +18,7 @@ struct cb_block {
 	struct cb_origin origin;
 	struct cb_spec spec; /* what it says itself; values of no kind take back */
 	bool form1;          /* `vm:` */
+	bool fragment;       /* only looked at: files that it refers to need not be there */
 };
 
 /* `depends_on` as it stands: names that may have a count. */
@@ -34,7 +35,9 @@ struct cb_fleet {
 	struct cb_spec defaults; /* of VMs; and "host" */
 	struct cb_origin defaults_origin;
 	struct cb_declarations profiles;
-	struct cb_declarations counted; /* names with a `count` */
+	struct cb_declarations companions; /* profiles in files of their own, of a directory */
+	struct cb_declarations configs;    /* manifests that `config` names */
+	struct cb_declarations counted;    /* names with a `count` */
 	CB_VEC(struct cb_need) needs;
 	CB_VEC(struct cb_block) blocks;
 	bool full; /* too many VMs: reported with the first one that is left out */
@@ -42,6 +45,9 @@ struct cb_fleet {
 
 /* Fills fleet->out. */
 void cb_fleet_settle(struct cb_fleet *fleet);
+
+/* The name by which a `config` of that directory is known: its path. */
+const char *cb_fleet_config_name(struct cb_arena *arena, const char *directory, const char *path);
 
 /* "fleet.clonebox.yaml:3:5" */
 const char *cb_fleet_place(const struct cb_fleet *fleet, const struct cb_origin *origin);

@@ -34,6 +34,13 @@ void cb_fleet_check_host(struct cb_fleet *fleet, const char *target, const struc
 /* What must hold within one VM, once it is merged; values of no kind are still there. */
 void cb_fleet_check_vm(struct cb_fleet *fleet, const struct cb_vm *vm);
 
+/* What the policy that `snapshots.policy` names says, where the VM says nothing itself. */
+void cb_fleet_add_policy(struct cb_fleet *fleet, struct cb_vm *vm);
+
+/* What must hold between the values of limits, snapshot policies and health checks, of a VM or of a
+ * declared policy. Adds what follows from them. */
+void cb_fleet_check_policies(struct cb_fleet *fleet, const char *target, struct cb_spec *spec);
+
 /* Keeps a `depends_on` for later: the VMs that it names may not have been read yet. */
 void cb_fleet_note_needs(struct cb_fleet *fleet, const char *name, const struct cb_entry *entry);
 

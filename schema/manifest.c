@@ -6,28 +6,13 @@
 #include "reconciler/base/error.h"
 #include "schema/decode.h"
 #include "schema/fleet.h"
+#include "schema/manifest_internal.h"
 #include "schema/problem.h"
 #include "schema/yaml.h"
 
 #define DEFAULT_OWNER "local"
 
-/* One text. */
-struct file {
-	struct cb_fleet *fleet;
-	struct cb_decode decode;
-	const char *source, *directory;
-	size_t expanded;     /* bytes that variables made */
-	bool says_something; /* has a key that clonebox acts on */
-};
-
-/* What stands at the top level of one document. */
-struct root {
-	bool has_vm, has_vms;
-	struct cb_spec beside; /* guest content beside `vm:` */
-	size_t first_block;    /* of this document */
-};
-
-static struct cb_block *add_block(struct file *file, const char *name,
+static struct cb_block *add_block(struct cb_reading *file, const char *name,
 				  const struct cb_yaml_node *key, const struct cb_spec *spec)
 {
 	struct cb_fleet *fleet = file->fleet;
@@ -37,14 +22,21 @@ static struct cb_block *add_block(struct file *file, const char *name,
 		.directory = file->directory,
 		.origin = cb_decode_origin(&file->decode, key),
 		.spec = *spec,
+		.fragment = file->fragment,
 	};
 
 	cb_vec_push(fleet->arena, &fleet->blocks, block);
 	return &fleet->blocks.items[fleet->blocks.len - 1];
 }
 
+/* Leniently, a key that comes again takes the place of the first one, whatever that holds. */
+static bool overridden(const struct cb_reading *file, const struct cb_yaml_pair *pair)
+{
+	return pair->duplicate && file->decode.lenient;
+}
+
 /* Form 1: the name stands inside. `key` is where the block begins. */
-static void load_vm(struct file *file, const struct cb_yaml_pair *pair)
+static void load_vm(struct cb_reading *file, const struct cb_yaml_pair *pair)
 {
 	struct cb_decode *d = &file->decode;
 	const struct cb_yaml_node *name_node = NULL;
@@ -53,6 +45,11 @@ static void load_vm(struct file *file, const struct cb_yaml_pair *pair)
 
 	if (!cb_decode_is_map(d, pair->value, "'vm'", "for example: vm: {name: dev}"))
 		return;
+	if (cb_reading_is_companion(file)) {
+		/* Who refers to it has the name. */
+		cb_decode_vm(d, pair->value, &file->companion, &name_node);
+		return;
+	}
 	/* The name goes first: it stands in the messages about the rest. */
 	cb_vec_each (const struct cb_yaml_pair, p, &pair->value->pairs) {
 		if (p->key->kind == CB_YAML_SCALAR && strcmp(p->key->text, "name") == 0 &&
@@ -61,6 +58,9 @@ static void load_vm(struct file *file, const struct cb_yaml_pair *pair)
 	}
 	if (name_node)
 		name = cb_decode_name(d, "VM", name_node);
+	else if (file->fragment)
+		cb_decode_warn(d, pair->key, "manifest.fragment", "for example: name: dev",
+			       "without a 'name' this makes no VM");
 	else
 		cb_decode_problem(d, pair->key, "manifest.missing", "for example: name: dev",
 				  "'vm' needs a 'name'");
@@ -72,7 +72,7 @@ static void load_vm(struct file *file, const struct cb_yaml_pair *pair)
 }
 
 /* Form 2: the key is the name. */
-static void load_entry(struct file *file, const struct cb_yaml_pair *pair, bool duplicate)
+static void load_entry(struct cb_reading *file, const struct cb_yaml_pair *pair, bool duplicate)
 {
 	struct cb_decode *d = &file->decode;
 	const struct cb_yaml_node *inner = NULL;
@@ -107,17 +107,19 @@ static void load_entry(struct file *file, const struct cb_yaml_pair *pair, bool 
 		(void)add_block(file, name, pair->key, &spec);
 }
 
-static void load_vms(struct file *file, const struct cb_yaml_pair *pair)
+static void load_vms(struct cb_reading *file, const struct cb_yaml_pair *pair)
 {
 	if (!cb_decode_is_map(&file->decode, pair->value, "'vms'",
 			      "put each VM's keys below its name: vms: {dev: {ram_mb: 4096}}; "
 			      "write {} for no VM at all"))
 		return;
-	cb_vec_each (const struct cb_yaml_pair, entry, &pair->value->pairs)
-		load_entry(file, entry, entry->duplicate);
+	cb_vec_each (const struct cb_yaml_pair, entry, &pair->value->pairs) {
+		if (!overridden(file, entry))
+			load_entry(file, entry, entry->duplicate);
+	}
 }
 
-static void load_owner(struct file *file, const struct cb_field *field,
+static void load_owner(struct cb_reading *file, const struct cb_field *field,
 		       const struct cb_yaml_node *node)
 {
 	struct cb_fleet *fleet = file->fleet;
@@ -139,7 +141,7 @@ static void load_owner(struct file *file, const struct cb_field *field,
 }
 
 /* `defaults:` holds for everything that is loaded together, so there can be one only. */
-static void load_defaults(struct file *file, const struct cb_yaml_pair *pair)
+static void load_defaults(struct cb_reading *file, const struct cb_yaml_pair *pair)
 {
 	struct cb_fleet *fleet = file->fleet;
 	struct cb_decode *d = &file->decode;
@@ -160,7 +162,10 @@ static void load_defaults(struct file *file, const struct cb_yaml_pair *pair)
 
 		if (!field || cb_decode_is_null(inner->value))
 			continue;
-		if (field->type != CB_TYPE_MAP) {
+		if (cb_field_find(CB_SCOPE_VM, field->path) && field->type == CB_TYPE_MAP &&
+		    strcmp(field->path, "vm") != 0) {
+			cb_reading_vm_key(d, field, inner, &fleet->defaults);
+		} else if (field->type != CB_TYPE_MAP) {
 			if (cb_decode_value(d, field, inner->value, &value, &origin))
 				cb_spec_set(fleet->arena, &fleet->defaults, field->path, value,
 					    origin);
@@ -182,6 +187,8 @@ static struct cb_declarations *declarations_of(struct cb_fleet *fleet, const cha
 		return &fleet->out->images;
 	if (strcmp(key, "networks") == 0)
 		return &fleet->out->networks;
+	if (strcmp(key, "policies") == 0)
+		return &fleet->out->policies;
 	return strcmp(key, "pools") == 0 ? &fleet->out->pools : &fleet->profiles;
 }
 
@@ -204,7 +211,7 @@ static void check_profile(const struct cb_decode *d, const struct cb_declared *p
 			 "a profile cannot stand on another one");
 }
 
-static void load_named(struct file *file, const struct cb_field *field, enum cb_scope scope,
+static void load_named(struct cb_reading *file, const struct cb_field *field, enum cb_scope scope,
 		       const struct cb_yaml_pair *entry)
 {
 	struct cb_decode *d = &file->decode;
@@ -243,7 +250,7 @@ static void load_named(struct file *file, const struct cb_field *field, enum cb_
 }
 
 /* Entries with a name: of `hosts:`, `profiles:`, ... */
-static void load_entries(struct file *file, const struct cb_field *field, enum cb_scope scope,
+static void load_entries(struct cb_reading *file, const struct cb_field *field, enum cb_scope scope,
 			 const struct cb_yaml_pair *pair)
 {
 	struct cb_decode *d = &file->decode;
@@ -251,26 +258,12 @@ static void load_entries(struct file *file, const struct cb_field *field, enum c
 	if (!cb_decode_is_map(d, pair->value, cb_arena_printf(d->arena, "'%s'", field->path),
 			      cb_arena_printf(d->arena, "for example: %s", field->example)))
 		return;
-	cb_vec_each (const struct cb_yaml_pair, entry, &pair->value->pairs)
-		load_named(file, field, scope, entry);
-}
-
-/* CloneBox's keys beside `vm:` are about that VM; beside `vms:` nobody can tell about which. */
-static void load_beside(struct file *file, struct root *root, const struct cb_field *field,
-			const struct cb_yaml_pair *pair)
-{
-	struct cb_value value = {0};
-	struct cb_origin origin;
-
-	if (!root->has_vm && root->has_vms && cb_field_find(CB_SCOPE_VM, field->path))
-		cb_decode_problem(&file->decode, pair->key, "manifest.place",
-				  "move it below the names of the VMs that it is for",
-				  "'%s' cannot stand beside 'vms:'", field->path);
-	else if (field->type == CB_TYPE_MOUNTS && !cb_decode_is_null(pair->value))
-		cb_decode_paths(&file->decode, pair->value, field, &root->beside);
-	else if (field->mutability != CB_MUT_LATER &&
-		 cb_decode_value(&file->decode, field, pair->value, &value, &origin))
-		cb_spec_set(file->fleet->arena, &root->beside, field->path, value, origin);
+	d->inside = cb_field_class(field) == CB_CLASS_POLICY;
+	cb_vec_each (const struct cb_yaml_pair, entry, &pair->value->pairs) {
+		if (!overridden(file, entry))
+			load_named(file, field, scope, entry);
+	}
+	d->inside = false;
 }
 
 static bool is_key(const struct cb_yaml_node *node, const char *text)
@@ -278,21 +271,48 @@ static bool is_key(const struct cb_yaml_node *node, const char *text)
 	return node->kind == CB_YAML_SCALAR && strcmp(node->text, text) == 0;
 }
 
-static void load_root_key(struct file *file, struct root *root, const struct cb_yaml_pair *pair)
+/* The keys of a VM at the top, read as if they stood below `vm:`. */
+static void load_flat(struct cb_reading *file, const struct cb_top *root)
 {
-	const struct cb_field *field = cb_decode_key(&file->decode, CB_SCOPE_ROOT, "", pair->key);
+	struct cb_yaml_node map = root->flat;
+	struct cb_yaml_pair pair = {.value = &map};
+
+	if (root->flat.pairs.len == 0)
+		return;
+	pair.key = root->flat.pairs.items[0].key;
+	map.kind = CB_YAML_MAP;
+	map.line = pair.key->line;
+	map.column = pair.key->column;
+	if (!cb_reading_is_companion(file))
+		cb_decode_warn(&file->decode, pair.key, "manifest.lenient", "put them below 'vm:'",
+			       "keys of a VM stand at the top, and are read as CloneBox does");
+	file->says_something = true;
+	load_vm(file, &pair);
+}
+
+static void load_root_key(struct cb_reading *file, struct cb_top *root,
+			  const struct cb_yaml_pair *pair)
+{
+	const struct cb_field *field;
 	struct cb_value ignored = {0};
 	struct cb_origin origin;
 	enum cb_scope scope;
 	bool named = false;
 
-	if (!field)
+	if (overridden(file, pair))
 		return;
-	if (field->mutability == CB_MUT_LATER || field->mutability == CB_MUT_SEED) {
-		load_beside(file, root, field, pair);
+	if (cb_reading_is_flat(file, pair)) {
+		cb_vec_push(file->fleet->arena, &root->flat.pairs, *pair);
 		return;
 	}
+	if (!(field = cb_decode_key(&file->decode, CB_SCOPE_ROOT, "", pair->key)))
+		return;
 	scope = cb_field_scope_below(CB_SCOPE_ROOT, field->path, &named);
+	if (scope == CB_SCOPE_ROOT && strcmp(field->path, "version") != 0 &&
+	    strcmp(field->path, "owner") != 0) {
+		cb_reading_beside(file, root, field, pair);
+		return;
+	}
 	file->says_something = file->says_something || strcmp(field->path, "version") != 0;
 	if (strcmp(field->path, "vm") == 0)
 		load_vm(file, pair);
@@ -308,49 +328,17 @@ static void load_root_key(struct file *file, struct root *root, const struct cb_
 		(void)cb_decode_value(&file->decode, field, pair->value, &ignored, &origin);
 }
 
-/* The VM of form 1 gets what stands beside it, where it does not say so itself. */
-static void add_beside(struct file *file, const struct root *root)
+static void load_document(struct cb_reading *file, const struct cb_yaml_node *document)
 {
-	struct cb_fleet *fleet = file->fleet;
-	const char *last = "";
-
-	/* Lost otherwise, without a word; a file with nothing else has its own problem. */
-	if (!root->has_vm && file->says_something) {
-		cb_vec_each (const struct cb_entry, entry, &root->beside) {
-			struct cb_schema_at at = {
-				CB_PROBLEM,         "manifest.place",   NULL,
-				entry->origin.file, entry->origin.line, entry->origin.column};
-			/* The directories of `paths` came from one key. */
-			const char *key = cb_arena_strndup(fleet->arena, entry->path,
-							   strcspn(entry->path, "["));
-
-			if (strcmp(key, last) != 0)
-				cb_schema_report(fleet->arena, fleet->problems, &at,
-						 "move it below the VM, profile or default that it "
-						 "is for",
-						 "'%s' needs a 'vm:' beside it", key);
-			last = key;
-		}
-	}
-	for (size_t i = root->first_block; i < fleet->blocks.len; i++) {
-		struct cb_block *block = &fleet->blocks.items[i];
-
-		if (!block->form1)
-			continue;
-		cb_vec_each (const struct cb_entry, entry, &root->beside) {
-			if (!cb_spec_find(&block->spec, entry->path))
-				cb_spec_set(fleet->arena, &block->spec, entry->path, entry->value,
-					    entry->origin);
-		}
-	}
-}
-
-static void load_document(struct file *file, const struct cb_yaml_node *document)
-{
-	struct root root = {.first_block = file->fleet->blocks.len};
+	struct cb_top root = {.first_block = file->fleet->blocks.len};
 
 	if (cb_decode_is_null(document))
 		return;
+	if (file->fragment && document->kind != CB_YAML_MAP) {
+		cb_decode_warn(&file->decode, document, "manifest.fragment", NULL,
+			       "this is no manifest, and is not looked at");
+		return;
+	}
 	if (!cb_decode_is_map(&file->decode, document, "a manifest",
 			      "start with 'vm:' or 'vms:', see 'clonebox explain'"))
 		return;
@@ -360,7 +348,8 @@ static void load_document(struct file *file, const struct cb_yaml_node *document
 	}
 	cb_vec_each (const struct cb_yaml_pair, pair, &document->pairs)
 		load_root_key(file, &root, pair);
-	add_beside(file, &root);
+	load_flat(file, &root);
+	cb_reading_add_beside(file, &root);
 }
 
 static size_t count_problems(const struct cb_problems *problems)
@@ -372,37 +361,77 @@ static size_t count_problems(const struct cb_problems *problems)
 	return n;
 }
 
+static void report_empty(struct cb_reading *file)
+{
+	struct cb_schema_at at = {
+		.severity = file->fragment ? CB_WARNING : CB_PROBLEM,
+		.check = "manifest.empty",
+		.file = file->decode.file,
+		.line = 1,
+		.column = 1,
+	};
+
+	cb_schema_report(file->fleet->arena, file->fleet->problems, &at,
+			 "for example: vm: {name: dev}; for no VM at all write 'vms: {}'",
+			 "there is neither 'vm:' nor 'vms:' in this manifest");
+}
+
 static void load_text(struct cb_fleet *fleet, const struct cb_manifest_text *text)
 {
-	struct file file = {
+	struct cb_reading file = {
 		.fleet = fleet,
 		.decode = {.arena = fleet->arena,
 			   .file = cb_arena_strdup(fleet->arena, text->name),
 			   .problems = fleet->problems,
-			   .variables = text->variables},
+			   .variables = text->variables,
+			   .out = fleet->out,
+			   .lenient = text->lenient},
 		.source = cb_arena_strdup(fleet->arena, text->source),
 		.directory = cb_arena_strdup(fleet->arena, text->directory),
-	};
-	struct cb_schema_at at = {
-		.severity = CB_PROBLEM,
-		.check = "manifest.empty",
-		.file = file.decode.file,
-		.line = 1,
-		.column = 1,
+		.kind = text->kind,
+		.as = cb_arena_strdup(fleet->arena, text->as),
+		.fragment = text->fragment,
 	};
 	size_t before = count_problems(fleet->problems);
 	struct cb_yaml yaml = {0};
 
 	file.decode.expanded = &file.expanded;
-	cb_vec_push(fleet->arena, &fleet->out->sources, file.source);
+	if (text->kind == CB_TEXT_MANIFEST)
+		cb_vec_push(fleet->arena, &fleet->out->sources, file.source);
 	cb_yaml_parse(fleet->arena, file.decode.file, text, &yaml, fleet->problems);
-	cb_vec_each (struct cb_yaml_node *const, document, &yaml.documents)
-		load_document(&file, *document);
+	cb_vec_each (struct cb_yaml_node *const, document, &yaml.documents) {
+		if (text->kind == CB_TEXT_RULES)
+			cb_reading_rules(&file, *document);
+		else
+			load_document(&file, *document);
+	}
+	if (cb_reading_is_companion(&file))
+		cb_reading_keep(&file);
 	/* An empty file is a mistake, or half written: taken for "no VMs", it would orphan them. */
-	if (!file.says_something && count_problems(fleet->problems) == before)
-		cb_schema_report(fleet->arena, fleet->problems, &at,
-				 "for example: vm: {name: dev}; for no VM at all write 'vms: {}'",
-				 "there is neither 'vm:' nor 'vms:' in this manifest");
+	else if (text->kind == CB_TEXT_MANIFEST && !file.says_something &&
+		 count_problems(fleet->problems) == before)
+		report_empty(&file);
+}
+
+/* One place for each row, so that noting a key costs nothing. */
+static void begin_keys(struct cb_arena *arena, struct cb_desired *out)
+{
+	size_t n;
+
+	(void)cb_fields(&n);
+	for (size_t i = 0; i < n; i++)
+		cb_vec_push(arena, &out->keys, (struct cb_found_key){0});
+}
+
+static void end_keys(struct cb_desired *out)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < out->keys.len; i++) {
+		if (out->keys.items[i].count)
+			out->keys.items[kept++] = out->keys.items[i];
+	}
+	out->keys.len = kept;
 }
 
 int cb_manifest_load(struct cb_arena *arena, const struct cb_manifest_text *texts, size_t n,
@@ -412,9 +441,11 @@ int cb_manifest_load(struct cb_arena *arena, const struct cb_manifest_text *text
 	size_t before = count_problems(problems);
 
 	*out = (struct cb_desired){.owner = DEFAULT_OWNER};
+	begin_keys(arena, out);
 	for (size_t i = 0; i < n; i++)
 		load_text(&fleet, &texts[i]);
 	cb_fleet_settle(&fleet);
+	end_keys(out);
 	cb_schema_sort(problems);
 	return (int)(count_problems(problems) - before);
 }

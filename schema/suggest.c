@@ -58,8 +58,7 @@ static const struct {
 	enum cb_scope scope;
 	const char *words;
 } not_yet[] = {
-	{CB_SCOPE_ROOT, " policies "},
-	{CB_SCOPE_VM, " snapshots update adopt renamed_from max_ram_mb max_vcpus xml allow_unsafe "
+	{CB_SCOPE_VM, " update adopt renamed_from max_ram_mb max_vcpus xml allow_unsafe "
 		      "password_file group "},
 };
 

@@ -52,6 +52,26 @@ const char *cb_decode_wanted(const struct cb_decode *d, const struct cb_field *f
 		return "an IPv4 address";
 	case CB_TYPE_CIDR:
 		return "an IPv4 network with its size, /8 to /30";
+	case CB_TYPE_BYTES:
+		return *field->unit ? cb_arena_printf(d->arena, "a size, in %s without a unit",
+						      field->unit)
+				    : "a size with its unit";
+	case CB_TYPE_RATE:
+		return "a rate with its unit";
+	case CB_TYPE_DURATION:
+		return *field->unit ? cb_arena_printf(d->arena, "a time, in %s without a unit",
+						      strcmp(field->unit, "s") == 0   ? "seconds"
+						      : strcmp(field->unit, "h") == 0 ? "hours"
+										      : "days")
+				    : "a time with its unit";
+	case CB_TYPE_SCHEDULE:
+		return "a schedule";
+	case CB_TYPE_CPUS:
+		return "numbers of processors";
+	case CB_TYPE_INTS:
+		return "a whole number or a list of them";
+	case CB_TYPE_PAIRS:
+		return "a map from texts to texts";
 	case CB_TYPE_SECRET:
 		return "text";
 	case CB_TYPE_TEXTS:
@@ -179,7 +199,7 @@ static bool decode_int(const struct cb_decode *d, const struct cb_field *field,
 	return false;
 }
 
-static bool is_word_of(const char *words, const char *text)
+bool cb_is_word_of(const char *words, const char *text)
 {
 	size_t len = strlen(text);
 
@@ -200,7 +220,7 @@ static bool decode_enum(const struct cb_decode *d, const struct cb_field *field,
 	const char *near;
 
 	/* "1" and 1 are the same version, and no other value looks like a number. */
-	if (is_word_of(field->values, node->text)) {
+	if (cb_is_word_of(field->values, node->text)) {
 		*value = cb_string(node->text);
 		return true;
 	}
@@ -446,6 +466,14 @@ static bool decode_scalar(const struct cb_decode *d, const struct cb_field *fiel
 	case CB_TYPE_IP:
 	case CB_TYPE_CIDR:
 		return decode_address(d, field, node, value);
+	case CB_TYPE_BYTES:
+	case CB_TYPE_RATE:
+	case CB_TYPE_DURATION:
+	case CB_TYPE_SCHEDULE:
+	case CB_TYPE_CPUS:
+		return cb_decode_typed(d, field, node, value);
+	case CB_TYPE_INTS:
+	case CB_TYPE_PAIRS:
 	case CB_TYPE_TEXTS:
 	case CB_TYPE_JSON:
 	case CB_TYPE_MAP:
@@ -480,8 +508,11 @@ bool cb_decode_value(const struct cb_decode *d, const struct cb_field *field,
 	origin->sensitive = field->type == CB_TYPE_SECRET;
 	if (!tag_is_fine(d, field, node) || cb_decode_is_null(node))
 		return false;
-	if (field->type == CB_TYPE_TEXTS || field->type == CB_TYPE_JSON)
+	if (field->type == CB_TYPE_TEXTS || field->type == CB_TYPE_JSON ||
+	    field->type == CB_TYPE_INTS || field->type == CB_TYPE_PAIRS)
 		return cb_decode_content(d, field, node, value, origin);
+	if (field->type == CB_TYPE_CPUS && node->kind != CB_YAML_SCALAR)
+		return cb_decode_typed(d, field, node, value);
 	if (node->kind != CB_YAML_SCALAR) {
 		cb_decode_problem(d, node, "manifest.type", cb_decode_example(d, field),
 				  "'%s' wants %s, found %s", field->path,
@@ -491,7 +522,7 @@ bool cb_decode_value(const struct cb_decode *d, const struct cb_field *field,
 	if (!(node = cb_variables_expand(d, field, node)))
 		return false;
 	origin->sensitive = origin->sensitive || node->expanded;
-	return decode_scalar(d, field, node, value);
+	return decode_scalar(d, field, cb_lenient_scalar(d, field, node), value);
 }
 
 const char *cb_decode_name(const struct cb_decode *d, const char *what,

@@ -40,6 +40,12 @@ static bool is_free(const struct cb_field *field)
 	return field->type == CB_TYPE_TEXTS || field->type == CB_TYPE_JSON;
 }
 
+/* What nobody acts on needs no variables, and is not to be shown less for it. */
+static bool is_unmanaged(const struct cb_field *field)
+{
+	return cb_field_class(field) == CB_CLASS_UNMANAGED;
+}
+
 static void report_missing(const struct cb_decode *d, const struct cb_yaml_node *node,
 			   const char *name, size_t len)
 {
@@ -82,6 +88,11 @@ static bool expand(const struct cb_decode *d, const struct cb_field *field,
 			at += len + 1;
 		} else if (escaped || (len == 0 && is_free(field))) {
 			cb_str_add(out, "${");
+		} else if (len && d->lenient && cb_field_class(field) == CB_CLASS_POLICY) {
+			cb_decode_warn(d, node, "manifest.variable", NULL,
+				       "the variable '%.*s' has no value; '%s' is left as it is",
+				       (int)len, dollar + 2, field->path);
+			cb_str_add(out, "${");
 		} else if (len) {
 			report_missing(d, node, dollar + 2, len);
 			return false;
@@ -115,7 +126,7 @@ const struct cb_yaml_node *cb_variables_expand(const struct cb_decode *d,
 	bool expanded = false;
 
 	/* A NUL can only come from an escape; whoever wants the value refuses it. */
-	if (strlen(node->text) != node->len || !strstr(node->text, "${"))
+	if (strlen(node->text) != node->len || !strstr(node->text, "${") || is_unmanaged(field))
 		return node;
 	if (is_name(field)) {
 		cb_decode_problem(d, node, "manifest.variable", "write the name out",

@@ -233,11 +233,14 @@ static void find_duplicates(struct reader *r, struct cb_yaml_node *map)
 			first = i;
 			continue;
 		}
-		sorted[i]->duplicate = true;
+		sorted[i - r->text->lenient]->duplicate = true;
+		if (r->text->lenient)
+			at.severity = CB_WARNING;
 		cb_schema_report(r->arena, r->problems, &at, "remove one of them",
-				 "the key %s is given twice in this map: first at %s:%u:%u",
+				 "the key %s is given twice in this map: first at %s:%u:%u%s",
 				 cb_schema_quote(r->arena, key->text, key->len), r->file,
-				 before->line, before->column);
+				 before->line, before->column,
+				 r->text->lenient ? "; the last one counts" : "");
 	}
 }
 

@@ -29,7 +29,7 @@ struct cb_yaml_node;
 
 struct cb_yaml_pair {
 	struct cb_yaml_node *key, *value;
-	bool duplicate; /* reported; the first one counts */
+	bool duplicate; /* reported; the other one counts: the first, leniently the last */
 };
 
 struct cb_yaml_node {

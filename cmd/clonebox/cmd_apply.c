@@ -7,6 +7,7 @@
 #include "cmd/clonebox/saved.h"
 #include "reconciler/base/clock.h"
 #include "reconciler/policy/guard.h"
+#include "reconciler/policy/rules.h"
 
 /* One run of a command. */
 struct work {
@@ -304,6 +305,12 @@ static int ask(struct work *work)
 	}
 	if (cb_guard_check(deletions, &consent, &err) < 0)
 		return cb_ui_error(&err);
+	cb_vec_each (struct cb_lane, lane, &work->lanes) {
+		if (!lane->code &&
+		    cb_rules_approve(&work->arena, &lane->desired.rules, &lane->planned.changes,
+				     cli->approvals, cli->n_approvals, &err) < 0)
+			return cb_ui_error(&err);
+	}
 	if (cli->yes)
 		return 0;
 	if (!cb_ui_interactive()) {
@@ -438,9 +445,11 @@ static int open_work(struct work *work, const struct cb_cli *cli)
 
 	work->cli = cli;
 	/* `destroy VM` works where there is no manifest: the stamps say whose they are. */
-	if (by_stamp && !cli->n_files && access(".clonebox.yaml", F_OK) != 0)
+	if (by_stamp && !cli->n_files && access(".clonebox.yaml", F_OK) != 0) {
 		work->desired.owner = "local";
-	else if ((code = cb_ui_load(cli, &work->arena, &work->desired)))
+		if ((code = cb_ui_load_rules(cli, &work->arena, &work->desired)))
+			return code;
+	} else if ((code = cb_ui_load(cli, &work->arena, &work->desired)))
 		return code;
 	if (cli->prune && check_prune(cli, &work->desired, &err) < 0)
 		return cb_ui_error(&err);

@@ -5,18 +5,71 @@
 
 #include "cmd/clonebox/lanes.h"
 #include "reconciler/base/log.h"
+#include "reconciler/model/field.h"
 #include "schema/explain.h"
 
 #ifndef CB_VERSION
 #	define CB_VERSION "0"
 #endif
 
+/* What becomes of the keys that were found, in the order in which people should know. */
+static const struct {
+	enum cb_class class;
+	const char *words;
+} classes[] = {
+	{CB_CLASS_REALISED, "realised"},
+	{CB_CLASS_GUEST, "told to the guest"},
+	{CB_CLASS_POLICY, "checked, not acted on yet"},
+	{CB_CLASS_UNMANAGED, "left alone"},
+};
+
+/* "vm.ram_mb", "policies.NAME.keep_daily" */
+static void add_key(struct cb_str *out, const struct cb_found_key *key)
+{
+	cb_str_printf(out, "%s%s", cb_explain_prefix(key->field->scope), key->field->path);
+}
+
+static void print_classes(struct cb_str *out, const struct cb_desired *desired)
+{
+	for (size_t i = 0; i < CB_COUNT(classes); i++) {
+		size_t some = 0;
+
+		cb_vec_each (const struct cb_found_key, key, &desired->keys) {
+			if (cb_field_class(key->field) != classes[i].class)
+				continue;
+			cb_str_printf(out, "%s", some++ ? ", " : "");
+			if (some == 1)
+				cb_str_printf(out, "  %-26s", classes[i].words);
+			add_key(out, key);
+		}
+		if (some)
+			cb_str_add(out, "\n");
+	}
+}
+
+static json_t *keys_json(const struct cb_desired *desired)
+{
+	json_t *keys = json_array();
+
+	cb_vec_each (const struct cb_found_key, key, &desired->keys) {
+		cb_auto_str struct cb_str path = {0};
+
+		add_key(&path, key);
+		json_array_append_new(keys,
+				      json_pack("{s:s,s:s,s:s,s:i,s:i}", "key", path.text, "class",
+						cb_class_name(cb_field_class(key->field)), "file",
+						key->first.file, "line", (int)key->first.line,
+						"count", (int)key->count));
+	}
+	return keys;
+}
+
 int cb_cmd_validate(const struct cb_cli *cli)
 {
 	cb_auto_arena struct cb_arena arena = {0};
 	cb_auto_str struct cb_str text = {0};
 	struct cb_desired desired = {0};
-	int code = cb_ui_load(cli, &arena, &desired);
+	int code = cb_ui_look_at(cli, &arena, &desired);
 	json_t *names;
 
 	if (code)
@@ -25,13 +78,15 @@ int cb_cmd_validate(const struct cb_cli *cli)
 		names = json_array();
 		cb_vec_each (const struct cb_vm, vm, &desired.vms)
 			json_array_append_new(names, json_string(vm->name));
-		return cb_ui_print_json(json_pack("{s:s,s:s,s:o}", "schema", "clonebox/validate/v1",
-						  "owner", desired.owner, "vms", names));
+		return cb_ui_print_json(json_pack("{s:s,s:s,s:o,s:o}", "schema",
+						  "clonebox/validate/v1", "owner", desired.owner,
+						  "vms", names, "keys", keys_json(&desired)));
 	}
 	cb_str_printf(&text, "valid: %zu vm%s", desired.vms.len, desired.vms.len == 1 ? "" : "s");
 	cb_vec_each (const struct cb_vm, vm, &desired.vms)
 		cb_str_printf(&text, "%s %s", vm == desired.vms.items ? ":" : ",", vm->name);
 	cb_str_add(&text, "\n");
+	print_classes(&text, &desired);
 	return cb_ui_print(text.text);
 }
 

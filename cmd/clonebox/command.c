@@ -52,6 +52,8 @@ enum id {
 	OPT_AUTO,
 	OPT_TRANSACTION_ID,
 	OPT_LABEL,
+	OPT_LENIENT,
+	OPT_APPROVE,
 	OPT_PARALLEL,
 	OPT_FAIL_FAST,
 	OPT_WAIT,
@@ -69,6 +71,7 @@ enum id {
 /* clang-format off */
 static const struct cb_option options[] = {
 	{OPT_FILE, "file", 'f', "PATH", FILES, "manifest, directory of manifests, or - (default ./.clonebox.yaml)"},
+	{OPT_LENIENT, "lenient", 0, NULL, FILES, "read manifests as CloneBox does, with warnings"},
 	{OPT_CONNECT, "connect", 'c', "URI", HOST, "libvirt host, for all of them (else the manifest's, else the setting, else libvirt's own default)"},
 	{OPT_STATE_DIR, "state-dir", 0, "DIR", HOST | STATE, "journal and locks"},
 	{OPT_OUTPUT, "output", 'o', "text|json", OUTPUT, "how results are printed"},
@@ -79,6 +82,7 @@ static const struct cb_option options[] = {
 	{OPT_ALLOW_RESTART, "allow-restart", 0, NULL, PLAN, "restart running vms whose changes need it"},
 	{OPT_ALLOW_RECREATE, "allow-recreate", 0, NULL, PLAN, "make new root disks where a change needs that; the old ones go to the trash"},
 	{OPT_ALLOW_DESTROY, "allow-destroy", 0, NULL, APPLY, "destroy vms whose state is absent"},
+	{OPT_APPROVE, "approve", 0, "PATTERN", APPLY | DESTROY, "approve operations that .clonebox-policy.yaml wants approved: vm.delete, 'vm.*'"},
 	{OPT_PRUNE, "prune", 0, NULL, SAVE | APPLY, "destroy what these manifests made and do not speak of any more (needs `owner:`)"},
 	{OPT_ALLOW_FORCE_OFF, "allow-force-off", 0, NULL, PLAN | DESTROY, "pull the plug of guests that do not shut down"},
 	{OPT_ALLOW_UNKNOWN, "allow-unknown", 0, NULL, PLAN, "go on where the host does not say what it has"},
@@ -216,6 +220,7 @@ static const char *store(const struct cb_option *row, const char *argument, stru
 	switch ((enum id)row->id) {
 	case OPT_FILE:
 	case OPT_LABEL:
+	case OPT_APPROVE:
 		break; /* collected by the caller */
 	case OPT_CONNECT:
 	case OPT_STATE_DIR:
@@ -268,6 +273,9 @@ static const char *store(const struct cb_option *row, const char *argument, stru
 		break;
 	case OPT_PLAN:
 		cli->plan = argument;
+		break;
+	case OPT_LENIENT:
+		cli->lenient = true;
 		break;
 	case OPT_YES:
 		cli->yes = true;
@@ -376,10 +384,10 @@ static int set(const struct cb_command *command, const struct cb_option *row, co
 int cb_command_parse(const struct cb_command *command, int argc, char **argv, struct cb_cli *cli,
 		     struct cb_error *err)
 {
-	const char **files = calloc(2 * ((size_t)argc + 1), sizeof(*files));
+	const char **files = calloc(3 * ((size_t)argc + 1), sizeof(*files));
 	struct option longs[CB_COUNT(options) + 1];
 	char shorts[2 * CB_COUNT(options) + 2], text[256];
-	size_t n_files = 0, n_labels = 0;
+	size_t n_files = 0, n_labels = 0, n_approvals = 0;
 	int found, r;
 
 	if (!files)
@@ -403,6 +411,10 @@ int cb_command_parse(const struct cb_command *command, int argc, char **argv, st
 			files[n_files++] = optarg;
 			continue;
 		}
+		if (row->id == OPT_APPROVE) {
+			files[2 * ((size_t)argc + 1) + n_approvals++] = optarg;
+			continue;
+		}
 		if (row->id == OPT_LABEL) {
 			files[(size_t)argc + 1 + n_labels++] = optarg;
 			continue;
@@ -421,6 +433,8 @@ int cb_command_parse(const struct cb_command *command, int argc, char **argv, st
 	cli->n_files = n_files;
 	cli->labels = files + argc + 1;
 	cli->n_labels = n_labels;
+	cli->approvals = files + 2 * (argc + 1);
+	cli->n_approvals = n_approvals;
 	cli->words = (const char *const *)argv + optind;
 	cli->n_words = (size_t)(argc - optind);
 	if (cli->help)

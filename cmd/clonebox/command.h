@@ -20,6 +20,8 @@ struct cb_cli {
 	size_t n_files;
 	const char **labels; /* -l, as the files */
 	size_t n_labels;
+	const char **approvals; /* --approve, as the files */
+	size_t n_approvals;
 	const char *const *words; /* what follows the options */
 	size_t n_words;
 	const char *config;                            /* --config */
@@ -42,6 +44,7 @@ struct cb_cli {
 	enum { CB_COLOR_AUTO, CB_COLOR_ALWAYS, CB_COLOR_NEVER } color;
 	enum cb_log_format log_format;
 	bool allow_restart, allow_recreate, allow_destroy, allow_force_off, allow_unknown;
+	bool lenient; /* manifests are read as CloneBox reads them */
 	bool take_over, detailed_exitcode, dry_run, fail_fast, prune;
 	const char *out, *plan;       /* files of saved plans */
 	const struct cb_saved *saved; /* what --plan holds */

@@ -74,7 +74,9 @@ static struct cb_lane *lane_of(struct cb_arena *arena, struct cb_lanes *lanes,
 		.owner_given = desired->owner_given,
 		.hosts = desired->hosts,
 		.sources = {desired->sources.items, desired->sources.len, desired->sources.cap},
-		.images = desired->images};
+		.images = desired->images,
+		.policies = desired->policies,
+		.rules = desired->rules};
 	cb_vec_push(arena, lanes, lane);
 	return &lanes->items[lanes->len - 1];
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "reconciler/base/clock.h"
+#include "reconciler/source/companions.h"
 #include "reconciler/source/files.h"
 #include "schema/manifest.h"
 
@@ -334,11 +335,47 @@ static void set_defaults(struct cb_arena *arena, const struct cb_cli *cli,
 	}
 }
 
-int cb_ui_load(const struct cb_cli *cli, struct cb_arena *arena, struct cb_desired *desired)
+/* Loads the texts with all that they refer to: each round finds more of it. */
+static int load_all(const struct cb_cli *cli, bool fragment, struct cb_arena *arena,
+		    struct cb_source_texts *texts, struct cb_desired *desired,
+		    struct cb_problems *problems, struct cb_error *err)
+{
+	const char *home = getenv("HOME");
+	int bad, more = cb_source_rules(arena, home, texts, err);
+
+	if (more < 0)
+		return more;
+	do {
+		cb_vec_each (struct cb_manifest_text, text, texts) {
+			text->lenient = cli->lenient;
+			text->fragment = fragment && cli->lenient;
+		}
+		*problems = (struct cb_problems){0};
+		bad = cb_manifest_load(arena, texts->items, texts->len, desired, problems);
+		more = cb_source_companions(arena, desired, home, texts, err);
+	} while (more > 0);
+	return more < 0 ? more : bad;
+}
+
+/* Prints what there is to say of the manifests. */
+static int tell(const struct cb_cli *cli, const struct cb_problems *problems, int bad)
+{
+	cb_auto_str struct cb_str text = {0};
+
+	cb_render_problems(&text, problems, cb_ui_colour(cli, STDERR_FILENO));
+	if (!cli->quiet || bad)
+		fputs(cb_str_text(&text), stderr);
+	if (bad)
+		fprintf(stderr, "error: %d problem%s in the manifest; nothing was done\n", bad,
+			bad == 1 ? "" : "s");
+	return bad ? CB_EXIT_INVALID : 0;
+}
+
+static int load(const struct cb_cli *cli, bool fragment, struct cb_arena *arena,
+		struct cb_desired *desired)
 {
 	cb_auto_error struct cb_error err = {0};
-	cb_auto_str struct cb_str text = {0};
-	struct cb_source_texts texts = {0};
+	struct cb_source_texts texts = {.lenient = cli->lenient};
 	struct cb_problems problems = {0};
 	int bad = cb_source_files(arena, cli->files, cli->n_files, &texts, &err);
 
@@ -347,13 +384,29 @@ int cb_ui_load(const struct cb_cli *cli, struct cb_arena *arena, struct cb_desir
 
 		return err.code == CB_E_NOT_FOUND ? CB_EXIT_USAGE : code;
 	}
-	bad = cb_manifest_load(arena, texts.items, texts.len, desired, &problems);
-	cb_render_problems(&text, &problems, cb_ui_colour(cli, STDERR_FILENO));
-	if (!cli->quiet || bad)
-		fputs(cb_str_text(&text), stderr);
-	if (bad)
-		fprintf(stderr, "error: %d problem%s in the manifest; nothing was done\n", bad,
-			bad == 1 ? "" : "s");
+	bad = load_all(cli, fragment, arena, &texts, desired, &problems, &err);
 	set_defaults(arena, cli, desired);
-	return bad ? CB_EXIT_INVALID : 0;
+	return bad < 0 ? cb_ui_error(&err) : tell(cli, &problems, bad);
+}
+
+int cb_ui_load(const struct cb_cli *cli, struct cb_arena *arena, struct cb_desired *desired)
+{
+	return load(cli, false, arena, desired);
+}
+
+int cb_ui_look_at(const struct cb_cli *cli, struct cb_arena *arena, struct cb_desired *desired)
+{
+	return load(cli, true, arena, desired);
+}
+
+int cb_ui_load_rules(const struct cb_cli *cli, struct cb_arena *arena, struct cb_desired *desired)
+{
+	cb_auto_error struct cb_error err = {0};
+	struct cb_source_texts texts = {0};
+	struct cb_problems problems = {0};
+	struct cb_desired loaded = {0};
+	int bad = load_all(cli, false, arena, &texts, &loaded, &problems, &err);
+
+	desired->rules = loaded.rules;
+	return bad < 0 ? cb_ui_error(&err) : tell(cli, &problems, bad);
 }

@@ -68,4 +68,10 @@ CB_CHECKED int cb_ui_session(const struct cb_cli *cli, const char *uri, struct c
 /* Loads the manifests; prints all problems. Returns 0, or an exit code. */
 int cb_ui_load(const struct cb_cli *cli, struct cb_arena *arena, struct cb_desired *desired);
 
+/* The policy file alone, where there is no manifest. */
+int cb_ui_load_rules(const struct cb_cli *cli, struct cb_arena *arena, struct cb_desired *desired);
+
+/* The same as cb_ui_load for whoever only looks: with --lenient, a part of a manifest will do. */
+int cb_ui_look_at(const struct cb_cli *cli, struct cb_arena *arena, struct cb_desired *desired);
+
 #endif

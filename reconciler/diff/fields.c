@@ -55,7 +55,8 @@ static bool merged(const struct cb_field *field)
 	return field->scope == CB_SCOPE_VM && field->type != CB_TYPE_MAP &&
 	       field->type != CB_TYPE_LIST && field->type != CB_TYPE_MOUNTS &&
 	       field->type != CB_TYPE_NAME && field->mutability != CB_MUT_STATE &&
-	       field->mutability != CB_MUT_LATER && field->mutability != CB_MUT_LOAD;
+	       field->mutability != CB_MUT_LATER && field->mutability != CB_MUT_LOAD &&
+	       field->mutability != CB_MUT_POLICY && field->mutability != CB_MUT_UNMANAGED;
 }
 
 /* Whether libvirt can do it while the VM runs: memory below the running maximum through the
@@ -503,7 +504,8 @@ void cb_diff_fields(struct cb_arena *arena, const struct cb_diff_context *contex
 		if (field->scope != CB_SCOPE_VM || strstr(field->path, "[].") ||
 		    field->type == CB_TYPE_DIRECTORY)
 			continue;
-		if (field->type == CB_TYPE_LIST || field->type == CB_TYPE_MOUNTS)
+		if (field->type == CB_TYPE_MOUNTS ||
+		    (field->type == CB_TYPE_LIST && cb_field_class(field) == CB_CLASS_REALISED))
 			diff_list(arena, context, change, field->path);
 		else if (is_seed(field))
 			continue;

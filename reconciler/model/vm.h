@@ -30,6 +30,22 @@ struct cb_declarations {
 	size_t len, cap;
 };
 
+struct cb_field;
+
+/* A key that was found, for what becomes of it. */
+struct cb_found_key {
+	const struct cb_field *field;
+	struct cb_origin first; /* the first time */
+	size_t count;
+};
+
+/* A text that is spoken of and was not among those given; kinds of text.h. */
+struct cb_wanted {
+	int kind;
+	const char *name, *directory; /* of the manifest that speaks of it */
+	struct cb_origin origin;
+};
+
 /* Everything that the manifests say. */
 struct cb_desired {
 	const char *owner; /* "local" unless a manifest says so */
@@ -37,6 +53,10 @@ struct cb_desired {
 	CB_VEC(const char *) sources; /* of all manifests that were read */
 	CB_VEC(struct cb_vm) vms;     /* sorted by name */
 	struct cb_declarations hosts, images, networks, pools;
+	struct cb_declarations policies;  /* of snapshots */
+	struct cb_spec rules;             /* of .clonebox-policy.yaml */
+	CB_VEC(struct cb_found_key) keys; /* each row once, in the order of the table */
+	CB_VEC(struct cb_wanted) wanted;  /* what would have to be there, too */
 };
 
 /* NULL where nothing of that name is declared. */

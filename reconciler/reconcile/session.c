@@ -7,6 +7,7 @@
 
 #include "reconciler/base/clock.h"
 #include "reconciler/base/fs.h"
+#include "reconciler/policy/rules.h"
 #include "reconciler/reconcile/session_internal.h"
 
 static int think_of_controller(struct cb_session *session, struct cb_error *err);
@@ -226,6 +227,8 @@ int cb_session_plan(struct cb_session *session, const struct cb_request *request
 	if (r < 0)
 		return r;
 	cb_session_look_at_paths(session, arena, &out->changes, &out->plan.problems);
+	if (!request->destroy && request->trash == CB_TRASH_NONE)
+		cb_rules_check(arena, request->desired, &out->changes, &out->plan.problems);
 	ids = cb_arena_alloc(arena, (out->changes.len + 1) * sizeof(*ids));
 	for (size_t i = 0; i < out->changes.len; i++) {
 		char *uuid = cb_arena_alloc(arena, CB_UUID_SIZE);

@@ -94,7 +94,7 @@ static int add_text(struct walk *w, int fd, const char *name, const char *direct
 {
 	cb_auto_str struct cb_str bytes = {0};
 	struct cb_manifest_text text = {.directory = directory, .source = source};
-	int r = cb_source_variables(w->arena, directory, &text.variables, w->err);
+	int r = cb_source_variables(w->arena, directory, w->out->lenient, &text.variables, w->err);
 
 	if (r == 0)
 		r = cb_fs_read_fd(fd, name, CB_MANIFEST_MAX, &bytes, w->err);

@@ -18,6 +18,8 @@
 struct cb_source_texts {
 	struct cb_manifest_text *items;
 	size_t len, cap;
+	bool lenient; /* set by the caller: what lies beside the manifests is read as CloneBox does
+		       */
 };
 
 /*

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "reconciler/base/fs.h"
+#include "reconciler/base/log.h"
 #include "reconciler/base/str.h"
 
 #define FILE_NAME ".clonebox.env"
@@ -39,6 +40,7 @@ struct reader {
 	struct cb_arena *arena;
 	const char *path;
 	unsigned number; /* of the line */
+	bool lenient;
 	struct variables *out;
 	struct cb_error *err;
 };
@@ -49,8 +51,13 @@ static int check_twice(struct reader *r, const char *line, size_t name)
 	for (size_t i = 0; i < r->out->len; i++) {
 		if (strncmp(r->out->items[i], line, name) != 0 || r->out->items[i][name] != '=')
 			continue;
-		return cb_error_set(r->err, CB_E_INVALID, "%s:%u: %.*s is given twice", r->path,
-				    r->number, (int)name, line);
+		if (!r->lenient)
+			return cb_error_set(r->err, CB_E_INVALID, "%s:%u: %.*s is given twice",
+					    r->path, r->number, (int)name, line);
+		cb_log(CB_LOG_WARN, "variable-twice", "%s:%u: %.*s is given twice; this one counts",
+		       r->path, r->number, (int)name, line);
+		r->out->items[i] = r->out->items[--r->out->len];
+		return 0;
 	}
 	return 0;
 }
@@ -71,6 +78,12 @@ static int add_line(struct reader *r, const char *line)
 	name = strspn(line, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789");
 	if (!equals || name == 0 || strchr(digits, *line) || skip_blanks(line + name) != equals) {
 		/* The line is not shown: it may hold a password. */
+		if (r->lenient) {
+			cb_log(CB_LOG_WARN, "no-variable",
+			       "%s:%u: this is not NAME=value, and is left out", r->path,
+			       r->number);
+			return 0;
+		}
 		(void)cb_error_set(r->err, CB_E_INVALID, "%s:%u: this is not NAME=value", r->path,
 				   r->number);
 		return cb_error_hint(r->err,
@@ -99,11 +112,12 @@ static int add_lines(struct reader *r, struct cb_str *text)
 	return result;
 }
 
-static int add_file(struct cb_arena *arena, const char *path, struct variables *out,
+static int add_file(struct cb_arena *arena, const char *path, bool lenient, struct variables *out,
 		    struct cb_error *err)
 {
 	cb_auto_str struct cb_str text = {0};
-	struct reader reader = {.arena = arena, .path = path, .out = out, .err = err};
+	struct reader reader = {
+		.arena = arena, .path = path, .lenient = lenient, .out = out, .err = err};
 	int r = cb_fs_read(path, FILE_MAX, &text, err);
 
 	if (r == -CB_E_NOT_FOUND) {
@@ -117,12 +131,12 @@ static int add_file(struct cb_arena *arena, const char *path, struct variables *
 	return r;
 }
 
-int cb_source_variables(struct cb_arena *arena, const char *directory, const char *const **out,
-			struct cb_error *err)
+int cb_source_variables(struct cb_arena *arena, const char *directory, bool lenient,
+			const char *const **out, struct cb_error *err)
 {
 	struct variables variables = {0};
-	int r = add_file(arena, cb_arena_printf(arena, "%s/" FILE_NAME, directory), &variables,
-			 err);
+	int r = add_file(arena, cb_arena_printf(arena, "%s/" FILE_NAME, directory), lenient,
+			 &variables, err);
 
 	if (r < 0)
 		return r;

@@ -47,6 +47,12 @@ static void load(struct result *result, const uint8_t *data, size_t size)
 			continue;
 		texts[n] = (struct cb_manifest_text){names[n],      "/",       "file:/",
 						     bytes + start, i - start, variables};
+		/* The size is as good as chance, and stays the same for the same bytes. */
+		texts[n].lenient = size & 1;
+		texts[n].fragment = size & 2;
+		if (n > 0 && size % 5 < 3)
+			texts[n].kind = (enum cb_text_kind)(1 + size % 5);
+		texts[n].as = texts[n].kind == CB_TEXT_CONFIG ? "/p" : "p";
 		n++;
 		start = i + 2;
 	}

@@ -64,7 +64,7 @@ static void they_merge_by_the_directory_of_the_guest(void **state)
 		 "  c: {paths: {}}\n"
 		 "---\n"
 		 "vm: {name: d, paths: {/five: /src}}\n"
-		 "paths: {/six: {guest: /src, kind: 9p}, /seven: /home}\n");
+		 "paths: {/five: /src, /seven: /home}\n");
 	check_good(&l);
 	spec = spec_of(&l, "a");
 	assert_string_equal(cb_spec_string(spec, "paths[/src]"), "/one");
@@ -124,13 +124,19 @@ static void every_mistake_is_told_at_its_place(void **state)
 
 static void beside_nothing_they_are_lost_and_that_is_said(void **state)
 {
-	auto_loaded struct loaded l, m;
+	auto_loaded struct loaded l, m, twice;
 
 	(void)state;
 	load(&l, "profiles: {p: {}}\npaths: {/a: /a, /b: {guest: /b}}\n");
 	check_problems(&l,
 		       (const char *[]){"2:9 manifest.place|'paths' needs a 'vm:' beside it", NULL},
 		       "t.yaml");
+	load(&twice, "vm: {name: a, paths: {/five: /src}}\n"
+		     "paths: {/six: {guest: /src, kind: 9p}}\n");
+	check_problems(
+		&twice,
+		(const char *[]){"2:9 manifest.conflict|'paths[/src]' is said otherwise", NULL},
+		"t.yaml");
 	load(&m, "vms: {a: {}}\npaths: {/a: /a}\n");
 	check_problems(
 		&m, (const char *[]){"2:1 manifest.place|'paths' cannot stand beside 'vms:'", NULL},

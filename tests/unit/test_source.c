@@ -493,6 +493,21 @@ static void a_file_of_variables_that_is_wrong_is_an_error(void **state)
 	}
 }
 
+/* As CloneBox does: what is no variable is left out, and the last of two counts. */
+static void leniently_a_file_of_variables_is_read_as_far_as_it_goes(void **state)
+{
+	auto_got struct got g = {.texts.lenient = true};
+
+	(void)state;
+	write_file(".clonebox.yaml", "vm: {name: a}\n");
+	write_file(".clonebox.env", "A=1\nB=2\nno variable\nA=3\n");
+	g.result = cb_source_files(&g.arena, NULL, 0, &g.texts, &g.err);
+	assert_int_equal(g.result, 0);
+	assert_int_equal(g.texts.len, 1);
+	assert_string_equal(g.texts.items[0].variables[0], "B=2");
+	assert_string_equal(g.texts.items[0].variables[1], "A=3");
+}
+
 /* Without it, the manifest would mean something else. */
 static void a_file_of_variables_that_cannot_be_read_is_an_error(void **state)
 {
@@ -527,6 +542,7 @@ int main(int argc, char **argv)
 		TEST(the_file_beside_the_manifest_has_its_variables),
 		TEST(the_file_comes_before_the_environment),
 		TEST(a_file_of_variables_that_is_wrong_is_an_error),
+		TEST(leniently_a_file_of_variables_is_read_as_far_as_it_goes),
 		TEST(a_file_of_variables_that_cannot_be_read_is_an_error),
 	};
 
