@@ -23,6 +23,9 @@ enum cb_option_group {
 	SELECT = 1 << 10,
 	SAVE = 1 << 11,
 	EVERY = 1 << 12,
+	FORMAT = 1 << 13,
+	ORIGIN = 1 << 14,
+	START = 1 << 15,
 };
 
 enum id {
@@ -57,6 +60,12 @@ enum id {
 	OPT_TRASH_TTL,
 	OPT_OUT,
 	OPT_PLAN,
+	OPT_CHECK,
+	OPT_DIFF,
+	OPT_NO_ORIGIN,
+	OPT_NAME,
+	OPT_FLEET,
+	OPT_FORCE,
 	OPT_HELP,
 };
 
@@ -98,6 +107,12 @@ static const struct option_row options[] = {
 	{OPT_LIST, "list", 0, NULL, RECOVER, "list unfinished transactions, change nothing"},
 	{OPT_AUTO, "auto", 0, NULL, RECOVER, "settle all of them without asking"},
 	{OPT_TRANSACTION_ID, "transaction-id", 0, "ID", RECOVER, "settle this one"},
+	{OPT_CHECK, "check", 0, NULL, FORMAT, "write nothing; exit with 1 when a file would change"},
+	{OPT_DIFF, "diff", 0, NULL, FORMAT, "write nothing; show what would change"},
+	{OPT_NO_ORIGIN, "no-origin", 0, NULL, ORIGIN, "leave out where the values come from, and the built-in defaults"},
+	{OPT_NAME, "name", 0, "NAME", START, "name of the vm (default dev)"},
+	{OPT_FLEET, "fleet", 0, NULL, START, "several vms, and what they share"},
+	{OPT_FORCE, "force", 0, NULL, START, "write over a file that is there"},
 	{OPT_COLOR, "color", 0, "WHEN", EVERY, "auto, always or never"},
 	{OPT_QUIET, "quiet", 'q', NULL, EVERY, "no progress"},
 	{OPT_VERBOSE, "verbose", 'v', NULL, EVERY, "say more; twice for even more"},
@@ -106,8 +121,14 @@ static const struct option_row options[] = {
 };
 
 static const struct cb_command commands[] = {
+	{"init", "[FILE]", 0, 1, "write a manifest to begin with (default ./.clonebox.yaml)",
+	 START, cb_cmd_init},
 	{"validate", "", 0, 0, "check manifests, without libvirt",
 	 FILES | OUTPUT, cb_cmd_validate},
+	{"fmt", "", 0, 0, "bring manifests into canonical form; with all comments",
+	 FILES | FORMAT, cb_cmd_fmt},
+	{"render", "[VM]...", 0, SIZE_MAX, "show what manifests come to: every value, and where it comes from",
+	 FILES | OUTPUT | SELECT | ORIGIN, cb_cmd_render},
 	{"plan", "[VM]...", 0, SIZE_MAX, "show what apply would do, and why; changes nothing",
 	 FILES | HOST | OUTPUT | PLAN | EXITCODE | SELECT | SAVE, cb_cmd_plan},
 	{"apply", "[VM]...", 0, SIZE_MAX, "make it so",
@@ -321,6 +342,24 @@ static const char *store(const struct option_row *row, const char *argument, str
 	case OPT_AUTO:
 		cli->auto_ = true;
 		break;
+	case OPT_CHECK:
+		cli->check = true;
+		break;
+	case OPT_DIFF:
+		cli->diff = true;
+		break;
+	case OPT_NO_ORIGIN:
+		cli->no_origin = true;
+		break;
+	case OPT_NAME:
+		cli->name = argument;
+		break;
+	case OPT_FLEET:
+		cli->fleet = true;
+		break;
+	case OPT_FORCE:
+		cli->force = true;
+		break;
 	case OPT_HELP:
 		cli->help = true;
 		break;
@@ -458,8 +497,10 @@ void cb_command_overview(struct cb_str *out)
 	cb_str_add(
 		out,
 		"\n`clonebox COMMAND --help` lists the options of a command.\n\n"
-		"Exit codes: 0 done or nothing to do, 1 failed and taken back, 2 changes\n"
-		"(--detailed-exitcode), 3 partly applied, 4 refused by a guard, 5 unfinished\n"
-		"transaction, 64 usage, 65 manifest invalid, 69 libvirt unreachable, 70 bug,\n"
-		"74 journal or state directory, 75 locked, 77 not permitted, 130 interrupted.\n");
+		"Exit codes: 0 done or nothing to do, 1 failed and taken back (fmt --check: a "
+		"file\n"
+		"would change), 2 changes (--detailed-exitcode), 3 partly applied, 4 refused by a\n"
+		"guard, 5 unfinished transaction, 64 usage, 65 manifest invalid, 69 libvirt\n"
+		"unreachable, 70 bug, 74 journal or state directory, 75 locked, 77 not permitted,\n"
+		"130 interrupted.\n");
 }

@@ -324,25 +324,38 @@ int cb_ui_session(const struct cb_cli *cli, const char *uri, struct cb_arena *ar
 	return cb_session_open(&config, out, err);
 }
 
-int cb_ui_load(const struct cb_cli *cli, struct cb_arena *arena, struct cb_desired *desired)
+int cb_ui_texts(const struct cb_cli *cli, struct cb_arena *arena, struct cb_source_texts *texts)
 {
 	cb_auto_error struct cb_error err = {0};
+	int code;
+
+	if (cb_source_files(arena, cli->files, cli->n_files, texts, &err) == 0)
+		return 0;
+	code = cb_ui_error(&err);
+	return err.code == CB_E_NOT_FOUND ? CB_EXIT_USAGE : code;
+}
+
+int cb_ui_problems(const struct cb_cli *cli, const struct cb_problems *problems, int bad)
+{
 	cb_auto_str struct cb_str text = {0};
-	struct cb_source_texts texts = {0};
-	struct cb_problems problems = {0};
-	int bad = cb_source_files(arena, cli->files, cli->n_files, &texts, &err);
 
-	if (bad < 0) {
-		int code = cb_ui_error(&err);
-
-		return err.code == CB_E_NOT_FOUND ? CB_EXIT_USAGE : code;
-	}
-	bad = cb_manifest_load(arena, texts.items, texts.len, desired, &problems);
-	cb_render_problems(&text, &problems, cb_ui_colour(cli, STDERR_FILENO));
+	cb_render_problems(&text, problems, cb_ui_colour(cli, STDERR_FILENO));
 	if (!cli->quiet || bad)
 		fputs(cb_str_text(&text), stderr);
 	if (bad)
 		fprintf(stderr, "error: %d problem%s in the manifest; nothing was done\n", bad,
 			bad == 1 ? "" : "s");
 	return bad ? CB_EXIT_INVALID : 0;
+}
+
+int cb_ui_load(const struct cb_cli *cli, struct cb_arena *arena, struct cb_desired *desired)
+{
+	struct cb_source_texts texts = {0};
+	struct cb_problems problems = {0};
+	int code = cb_ui_texts(cli, arena, &texts);
+
+	if (code)
+		return code;
+	return cb_ui_problems(cli, &problems,
+			      cb_manifest_load(arena, texts.items, texts.len, desired, &problems));
 }
