@@ -9,7 +9,7 @@ enum {
 	RANK_MERGE = 0,         /* "<<" */
 	RANK_FIRST = 1,         /* of the first row */
 	RANK_UNKNOWN = 1 << 20, /* behind all rows, as they stand */
-	ANCHORED_MAX = 1000,    /* entries of a map that are put in order around anchors */
+	ANCHORED_MAX = 200,     /* entries of a map that are put in order around anchors */
 };
 
 /* What is known of the keys of a map. */
@@ -88,12 +88,22 @@ struct name {
 
 typedef CB_VEC(struct name) name_vec;
 
+/* Each once: there are few anchors, and there may be many aliases. */
+static void add_name(const struct order *o, const char *text, bool defined, name_vec *names)
+{
+	cb_vec_each (const struct name, name, names) {
+		if (name->defined == defined && strcmp(name->text, text) == 0)
+			return;
+	}
+	cb_vec_push(o->arena, names, ((struct name){text, defined}));
+}
+
 static void collect_names(const struct order *o, const struct cb_format_node *node, name_vec *names)
 {
 	if (node->anchor)
-		cb_vec_push(o->arena, names, ((struct name){node->anchor, true}));
+		add_name(o, node->anchor, true, names);
 	if (node->kind == CB_FORMAT_ALIAS)
-		cb_vec_push(o->arena, names, ((struct name){node->text, false}));
+		add_name(o, node->text, false, names);
 	cb_vec_each (const struct cb_format_entry, entry, &node->entries) {
 		if (entry->key)
 			collect_names(o, entry->key, names);
@@ -113,19 +123,20 @@ static bool depends(const name_vec *later, const name_vec *earlier)
 	return false;
 }
 
-/* The lowest rank that is left and that waits for nothing that is left, too. */
-static size_t pick(const int *ranks, const name_vec *names, const bool *gone, size_t n)
+/* The lowest rank that is left and that waits for nothing that is left, too. `waits` has a row for
+ * each entry. */
+static size_t pick(const int *ranks, const bool *waits, const bool *gone, size_t n)
 {
 	size_t best = SIZE_MAX;
 
 	for (size_t i = 0; i < n; i++) {
-		bool waits = false;
+		bool held = false;
 
 		if (gone[i] || (best != SIZE_MAX && ranks[best] <= ranks[i]))
 			continue;
-		for (size_t j = 0; j < i && names[i].len && !waits; j++)
-			waits = !gone[j] && depends(&names[i], &names[j]);
-		if (!waits)
+		for (size_t j = 0; j < i && !held; j++)
+			held = !gone[j] && waits[i * n + j];
+		if (!held)
 			best = i;
 	}
 	return best;
@@ -134,18 +145,24 @@ static size_t pick(const int *ranks, const name_vec *names, const bool *gone, si
 static void sort_around_anchors(const struct order *o, struct cb_format_node *map, const int *ranks)
 {
 	size_t n = map->entries.len;
-	struct cb_format_entry *sorted = cb_arena_alloc(o->arena, n * sizeof(*sorted));
-	name_vec *names = cb_arena_alloc(o->arena, n * sizeof(*names));
-	bool *gone = cb_arena_alloc(o->arena, n * sizeof(*gone));
+	struct cb_format_entry *sorted;
+	name_vec *names;
+	bool *gone, *waits;
 
 	if (n > ANCHORED_MAX)
 		return;
+	sorted = cb_arena_alloc(o->arena, n * sizeof(*sorted));
+	names = cb_arena_alloc(o->arena, n * sizeof(*names));
+	gone = cb_arena_alloc(o->arena, n * sizeof(*gone));
+	waits = cb_arena_alloc(o->arena, n * n * sizeof(*waits));
 	for (size_t i = 0; i < n; i++) {
 		collect_names(o, map->entries.items[i].key, &names[i]);
 		collect_names(o, map->entries.items[i].value, &names[i]);
+		for (size_t j = 0; j < i; j++)
+			waits[i * n + j] = depends(&names[i], &names[j]);
 	}
 	for (size_t i = 0; i < n; i++) {
-		size_t found = pick(ranks, names, gone, n);
+		size_t found = pick(ranks, waits, gone, n);
 
 		gone[found] = true;
 		sorted[i] = map->entries.items[found];

@@ -77,7 +77,7 @@ static size_t indentation(const struct cb_format_file *file, const struct cb_for
 		else if (file->bytes[at] != ' ')
 			return at - start;
 	}
-	return 0;
+	return SIZE_MAX; /* empty lines only */
 }
 
 /* The lines as they stand in the file, without their indentation: the breaks of the value are not

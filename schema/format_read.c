@@ -186,13 +186,22 @@ static void push_solid(struct reader *r, size_t start, size_t end)
 			    ((struct cb_format_range){start, end}));
 }
 
+/* Whether the last line of the text is made of blanks. */
+static bool ends_in_blanks(const struct cb_format_node *node)
+{
+	size_t end = node->len;
+
+	return (end > 0 && strchr(" \t", node->text[end - 1])) ||
+	       (end > 1 && node->text[end - 1] == '\n' && strchr(" \t", node->text[end - 2]));
+}
+
 /* Text behind the '|' or '>' and what stands with it. The empty lines at the end are of it only
  * with a '+'. */
 static void push_block_text(struct reader *r, const struct cb_format_node *node)
 {
 	const struct cb_format_file *file = r->file;
 	size_t at = node->content, end = node->end;
-	bool keep = false;
+	bool keep = ends_in_blanks(node);
 
 	while (at < node->end && !cb_format_break(file, at) && file->bytes[at] != '#')
 		keep = file->bytes[at++] == '+' || keep;

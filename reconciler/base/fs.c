@@ -213,9 +213,14 @@ static int replace(const char *path, const struct cb_str *old, const void *bytes
 int cb_fs_replace(const char *path, const struct cb_str *old, const void *bytes, size_t len,
 		  struct cb_error *err)
 {
-	char *real = realpath(path, NULL);
+	struct stat st;
+	char *real;
 	int r;
 
+	/* A pipe need not have a name that leads to it. */
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return cb_error_set(err, CB_E_INVALID, "'%s' is not a regular file", path);
+	real = realpath(path, NULL);
 	if (!real)
 		return cb_error_errno(err, errno, "cannot write '%s'", path);
 	r = replace(real, old, bytes, len, err);

@@ -1,6 +1,7 @@
 /*
  * Any bytes as a manifest to format: no crash, and what can be read is formatted, says the same
  * with the same comments (cb_format looks itself), and stays as it is when it is formatted again.
+ * What it comes to, written as a manifest, comes to the same.
  */
 #include <stdint.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "schema/format.h"
 #include "schema/manifest.h"
 #include "schema/same.h"
+#include "schema/write.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -23,6 +25,37 @@ static int format(struct cb_arena *arena, const char *bytes, size_t len, struct 
 	return r;
 }
 
+static bool is_secret(const struct cb_desired *desired)
+{
+	cb_vec_each (const struct cb_vm, vm, &desired->vms) {
+		cb_vec_each (const struct cb_entry, entry, &vm->spec) {
+			if (entry->origin.sensitive)
+				return true;
+		}
+	}
+	return false;
+}
+
+static void check_written(struct cb_arena *arena, const struct cb_desired *desired,
+			  enum cb_write_origins origins)
+{
+	cb_auto_error struct cb_error err = {0};
+	cb_auto_str struct cb_str out = {0};
+	struct cb_manifest_text text = {"t", "/", "file:/", NULL, 0, NULL};
+	struct cb_desired back;
+	struct cb_problems problems = {0};
+	int r = cb_write_manifest(desired, origins, &out, &err);
+
+	/* It may be larger than a manifest may be. */
+	CB_ASSERT(r == 0 || r == -CB_E_UNSUPPORTED);
+	if (r < 0)
+		return;
+	text.bytes = cb_str_text(&out);
+	text.len = out.len;
+	CB_ASSERT(cb_manifest_load(arena, &text, 1, &back, &problems) == 0);
+	CB_ASSERT(cb_desired_same(desired, &back));
+}
+
 /* The same desired state, or the same number of problems. */
 static void check_meaning(struct cb_arena *arena, const char *bytes, size_t len,
 			  const struct cb_str *out)
@@ -35,6 +68,10 @@ static void check_meaning(struct cb_arena *arena, const char *bytes, size_t len,
 
 	CB_ASSERT(n == cb_manifest_load(arena, &after, 1, &b, &y));
 	CB_ASSERT(n > 0 || cb_desired_same(&a, &b));
+	if (n > 0 || is_secret(&a) || a.vms.len > 50)
+		return;
+	check_written(arena, &a, CB_WRITE_BARE);
+	check_written(arena, &a, CB_WRITE_ORIGINS);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
