@@ -300,10 +300,13 @@ static void add_block(struct cb_fleet *fleet, const struct cb_block *block)
 	needs = take(fleet, &vm.spec, "depends_on");
 	if (host) {
 		vm.host = host->value.string;
+		vm.host_origin = host->origin;
 		cb_fleet_check_host(fleet, block->name, host);
 	}
-	if (needs)
+	if (needs) {
+		vm.depends_on_origin = needs->origin;
 		cb_fleet_note_needs(fleet, block->name, needs);
+	}
 	if (count)
 		push_counted(fleet, block, &vm, count);
 	else
@@ -424,8 +427,21 @@ static void drop_empty_of(struct cb_declarations *declarations)
 		drop_empty(&declared->spec);
 }
 
+/* Where VMs have it from that do not say it themselves. */
+static void note_via(struct cb_spec *spec, const char *via)
+{
+	cb_vec_each (struct cb_entry, entry, spec) {
+		if (!entry->origin.via)
+			entry->origin.via = via;
+	}
+}
+
 void cb_fleet_settle(struct cb_fleet *fleet)
 {
+	note_via(&fleet->defaults, "defaults.vm");
+	cb_vec_each (struct cb_declared, profile, &fleet->profiles)
+		note_via(&profile->spec,
+			 cb_arena_printf(fleet->arena, "profile %s", profile->name));
 	sort_declared(fleet, "profile", &fleet->profiles);
 	sort_declared(fleet, "host", &fleet->out->hosts);
 	sort_declared(fleet, "image", &fleet->out->images);

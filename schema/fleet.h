@@ -31,7 +31,6 @@ struct cb_fleet {
 	struct cb_arena *arena;
 	struct cb_desired *out;
 	struct cb_problems *problems;
-	struct cb_origin owner;  /* of the first `owner:` */
 	struct cb_spec defaults; /* of VMs; and "host" */
 	struct cb_origin defaults_origin;
 	struct cb_declarations profiles;

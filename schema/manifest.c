@@ -131,12 +131,13 @@ static void load_owner(struct cb_reading *file, const struct cb_field *field,
 	if (!fleet->out->owner_given) {
 		fleet->out->owner = cb_arena_strdup(fleet->arena, value.string);
 		fleet->out->owner_given = true;
-		fleet->owner = origin;
+		fleet->out->owner_origin = origin;
 	} else if (strcmp(fleet->out->owner, value.string) != 0) {
 		cb_decode_problem(&file->decode, node, "manifest.owner",
 				  "load manifests of different owners one after the other",
 				  "the owner is '%s' here and '%s' at %s", value.string,
-				  fleet->out->owner, cb_fleet_place(fleet, &fleet->owner));
+				  fleet->out->owner,
+				  cb_fleet_place(fleet, &fleet->out->owner_origin));
 	}
 }
 
@@ -166,9 +167,10 @@ static void load_defaults(struct cb_reading *file, const struct cb_yaml_pair *pa
 		    strcmp(field->path, "vm") != 0) {
 			cb_reading_vm_key(d, field, inner, &fleet->defaults);
 		} else if (field->type != CB_TYPE_MAP) {
-			if (cb_decode_value(d, field, inner->value, &value, &origin))
-				cb_spec_set(fleet->arena, &fleet->defaults, field->path, value,
-					    origin);
+			if (!cb_decode_value(d, field, inner->value, &value, &origin))
+				continue;
+			origin.via = "defaults";
+			cb_spec_set(fleet->arena, &fleet->defaults, field->path, value, origin);
 		} else if (cb_decode_is_map(d, inner->value, "'defaults.vm'",
 					    "for example: defaults: {vm: {gui: false}}")) {
 			cb_decode_vm(d, inner->value, &fleet->defaults, &name);

@@ -25,6 +25,9 @@ enum cb_option_group {
 	EVERY = 1 << 12,
 	SETTINGS = 1 << 13, /* every option that is a setting, too */
 	CONSOLE = 1 << 14,
+	FORMAT = 1 << 15,
+	ORIGIN = 1 << 16,
+	START = 1 << 17,
 };
 
 enum id {
@@ -64,6 +67,11 @@ enum id {
 	OPT_PLAN,
 	OPT_IGNORE_MISSING,
 	OPT_CONFIG,
+	OPT_CHECK,
+	OPT_DIFF,
+	OPT_NO_ORIGIN,
+	OPT_NAME,
+	OPT_FLEET,
 	OPT_FORCE,
 	OPT_HELP,
 };
@@ -103,6 +111,12 @@ static const struct cb_option options[] = {
 	{OPT_TRANSACTION_ID, "transaction-id", 0, "ID", RECOVER, "settle this one"},
 	{OPT_IGNORE_MISSING, "ignore-missing", 0, NULL, SETTINGS, "what is not set may be unset"},
 	{OPT_FORCE, "force", 0, NULL, CONSOLE, "take the console away from whoever is at it"},
+	{OPT_CHECK, "check", 0, NULL, FORMAT, "write nothing; exit with 1 when a file would change"},
+	{OPT_DIFF, "diff", 0, NULL, FORMAT, "write nothing; show what would change"},
+	{OPT_NO_ORIGIN, "no-origin", 0, NULL, ORIGIN, "leave out where the values come from, and the built-in defaults"},
+	{OPT_NAME, "name", 0, "NAME", START, "name of the vm (default dev)"},
+	{OPT_FLEET, "fleet", 0, NULL, START, "several vms, and what they share"},
+	{OPT_FORCE, "force", 0, NULL, START, "write over a file that is there"},
 	{OPT_CONFIG, "config", 0, "FILE", EVERY, "settings (else CLONEBOX_CONFIG; see `clonebox config`)"},
 	{OPT_COLOR, "color", 0, "auto|always|never", EVERY, "colour; auto: on a terminal"},
 	{OPT_QUIET, "quiet", 'q', NULL, EVERY, "no progress"},
@@ -112,8 +126,14 @@ static const struct cb_option options[] = {
 };
 
 static const struct cb_command commands[] = {
+	{"init", "[FILE]", 0, 1, "write a manifest to begin with (default ./.clonebox.yaml)",
+	 START, cb_cmd_init},
 	{"validate", "", 0, 0, "check manifests, without libvirt",
 	 FILES | OUTPUT, cb_cmd_validate},
+	{"fmt", "", 0, 0, "bring manifests into canonical form; with all comments",
+	 FILES | FORMAT, cb_cmd_fmt},
+	{"render", "[VM]...", 0, SIZE_MAX, "show what manifests come to: every value, and where it comes from",
+	 FILES | OUTPUT | SELECT | ORIGIN, cb_cmd_render},
 	{"plan", "[VM]...", 0, SIZE_MAX, "show what apply would do, and why; changes nothing",
 	 FILES | HOST | PLAN | EXITCODE | SELECT | SAVE, cb_cmd_plan},
 	{"apply", "[VM]...", 0, SIZE_MAX, "make it so",
@@ -321,6 +341,21 @@ static const char *store(const struct cb_option *row, const char *argument, stru
 		break;
 	case OPT_CONFIG:
 		cli->config = argument;
+		break;
+	case OPT_CHECK:
+		cli->check = true;
+		break;
+	case OPT_DIFF:
+		cli->diff = true;
+		break;
+	case OPT_NO_ORIGIN:
+		cli->no_origin = true;
+		break;
+	case OPT_NAME:
+		cli->name = argument;
+		break;
+	case OPT_FLEET:
+		cli->fleet = true;
 		break;
 	case OPT_HELP:
 		cli->help = true;

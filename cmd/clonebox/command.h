@@ -55,6 +55,10 @@ struct cb_cli {
 	enum { CB_UP_AGENT, CB_UP_ADDRESS, CB_UP_PORT } wait_for;
 
 	unsigned wait_port, wait_timeout; /* seconds */
+	bool check, diff, no_origin;
+	const char *name;
+	bool fleet;
+	unsigned file_mode; /* of files that are made for the person, as the umask says */
 };
 
 /* Which VMs a command means where its words say VM. */
@@ -115,7 +119,10 @@ void cb_option_help(struct cb_str *out, const struct cb_option *option);
 void cb_command_help(const struct cb_command *command, struct cb_str *out);
 void cb_command_overview(struct cb_str *out);
 
+int cb_cmd_init(const struct cb_cli *cli);
 int cb_cmd_validate(const struct cb_cli *cli);
+int cb_cmd_fmt(const struct cb_cli *cli);
+int cb_cmd_render(const struct cb_cli *cli);
 int cb_cmd_plan(const struct cb_cli *cli);
 int cb_cmd_apply(const struct cb_cli *cli);
 int cb_cmd_status(const struct cb_cli *cli);

@@ -57,7 +57,9 @@ void cb_command_overview(struct cb_str *out)
 	cb_str_add(
 		out,
 		"\n`clonebox COMMAND --help` lists the options of a command.\n\n"
-		"Exit codes: 0 done or nothing to do, 1 failed and taken back, 2 changes\n"
+		"Exit codes: 0 done or nothing to do, 1 failed and taken back (fmt --check: a "
+		"file\n"
+		"would change), 2 changes\n"
 		"(--detailed-exitcode), 3 partly applied, 4 refused by a guard, 5 unfinished\n"
 		"transaction, 64 usage, 65 manifest invalid, 69 libvirt unreachable, 70 bug,\n"
 		"74 journal or state directory, 75 locked, 77 not permitted, 130 interrupted.\n");

@@ -166,6 +166,25 @@ static int check_labels(const struct cb_cli *cli, struct cb_error *err)
 	return 0;
 }
 
+int cb_lanes_narrow(struct cb_arena *arena, const struct cb_cli *cli, struct cb_desired *desired,
+		    struct cb_error *err)
+{
+	struct cb_lanes none = {0};
+	size_t kept = 0;
+	int r = check_labels(cli, err);
+
+	if (r < 0 || (r = check_names(cli, desired, &none, false, err)) < 0)
+		return r;
+	for (size_t i = 0; i < desired->vms.len; i++) {
+		if (selected(arena, cli, &desired->vms.items[i]))
+			desired->vms.items[kept++] = desired->vms.items[i];
+	}
+	if (kept == 0 && cli->n_labels > 0)
+		return cb_error_set(err, CB_E_USAGE, "no vm of the manifest has these labels");
+	desired->vms.len = kept;
+	return 0;
+}
+
 int cb_lanes_divide(struct cb_arena *arena, const struct cb_cli *cli,
 		    const struct cb_desired *desired, bool destroy, struct cb_lanes *out,
 		    struct cb_error *err)

@@ -34,6 +34,10 @@ CB_CHECKED int cb_lanes_divide(struct cb_arena *arena, const struct cb_cli *cli,
 			       const struct cb_desired *desired, bool destroy, struct cb_lanes *out,
 			       struct cb_error *err);
 
+/* Leaves only the VMs that the command line selects, for what needs no host. */
+CB_CHECKED int cb_lanes_narrow(struct cb_arena *arena, const struct cb_cli *cli,
+			       struct cb_desired *desired, struct cb_error *err);
+
 /* Runs it for every lane that is well, at the same time where there are several. */
 void cb_lanes_each(const struct cb_cli *cli, struct cb_lanes *lanes,
 		   void (*work)(const struct cb_cli *cli, struct cb_lane *lane));

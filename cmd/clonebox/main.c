@@ -32,11 +32,11 @@ static int help(const struct cb_command *command)
 	return cb_ui_print(text.text);
 }
 
-static int run(const struct cb_command *command, int argc, char **argv)
+static int run(const struct cb_command *command, mode_t mask, int argc, char **argv)
 {
 	cb_auto_error struct cb_error err = {0};
 	cb_auto_arena struct cb_arena arena = {0};
-	struct cb_cli cli = {.max_deletions = 1};
+	struct cb_cli cli = {.max_deletions = 1, .file_mode = 0666 & ~mask};
 	enum cb_log_level level;
 	int code;
 
@@ -72,12 +72,13 @@ int main(int argc, char **argv)
 	static const struct rlimit no_core;
 	const struct cb_command *command;
 	const char *word = argc > 1 ? argv[1] : "--help";
+	mode_t mask;
 
 	occupy_streams();
 	/* Documents with passwords pass through memory: no dumps of it, and files for us alone. */
 	(void)setrlimit(RLIMIT_CORE, &no_core);
 	(void)prctl(PR_SET_DUMPABLE, 0);
-	(void)umask(077);
+	mask = umask(077);
 	if (argc < 2) {
 		(void)help(NULL);
 		return CB_EXIT_USAGE;
@@ -98,5 +99,5 @@ int main(int argc, char **argv)
 		return command ? help(command) : usage(word);
 	}
 	command = cb_command_find(word);
-	return command ? run(command, argc - 1, argv + 1) : usage(word);
+	return command ? run(command, mask, argc - 1, argv + 1) : usage(word);
 }

@@ -357,8 +357,18 @@ static int load_all(const struct cb_cli *cli, bool fragment, struct cb_arena *ar
 	return more < 0 ? more : bad;
 }
 
-/* Prints what there is to say of the manifests. */
-static int tell(const struct cb_cli *cli, const struct cb_problems *problems, int bad)
+int cb_ui_texts(const struct cb_cli *cli, struct cb_arena *arena, struct cb_source_texts *texts)
+{
+	cb_auto_error struct cb_error err = {0};
+	int code;
+
+	if (cb_source_files(arena, cli->files, cli->n_files, texts, &err) == 0)
+		return 0;
+	code = cb_ui_error(&err);
+	return err.code == CB_E_NOT_FOUND ? CB_EXIT_USAGE : code;
+}
+
+int cb_ui_problems(const struct cb_cli *cli, const struct cb_problems *problems, int bad)
 {
 	cb_auto_str struct cb_str text = {0};
 
@@ -377,16 +387,13 @@ static int load(const struct cb_cli *cli, bool fragment, struct cb_arena *arena,
 	cb_auto_error struct cb_error err = {0};
 	struct cb_source_texts texts = {.lenient = cli->lenient};
 	struct cb_problems problems = {0};
-	int bad = cb_source_files(arena, cli->files, cli->n_files, &texts, &err);
+	int bad, code = cb_ui_texts(cli, arena, &texts);
 
-	if (bad < 0) {
-		int code = cb_ui_error(&err);
-
-		return err.code == CB_E_NOT_FOUND ? CB_EXIT_USAGE : code;
-	}
+	if (code)
+		return code;
 	bad = load_all(cli, fragment, arena, &texts, desired, &problems, &err);
 	set_defaults(arena, cli, desired);
-	return bad < 0 ? cb_ui_error(&err) : tell(cli, &problems, bad);
+	return bad < 0 ? cb_ui_error(&err) : cb_ui_problems(cli, &problems, bad);
 }
 
 int cb_ui_load(const struct cb_cli *cli, struct cb_arena *arena, struct cb_desired *desired)
@@ -408,5 +415,5 @@ int cb_ui_load_rules(const struct cb_cli *cli, struct cb_arena *arena, struct cb
 	int bad = load_all(cli, false, arena, &texts, &loaded, &problems, &err);
 
 	desired->rules = loaded.rules;
-	return bad < 0 ? cb_ui_error(&err) : tell(cli, &problems, bad);
+	return bad < 0 ? cb_ui_error(&err) : cb_ui_problems(cli, &problems, bad);
 }

@@ -8,6 +8,7 @@
 
 #include "cmd/clonebox/command.h"
 #include "reconciler/render/render.h"
+#include "reconciler/source/files.h"
 
 /* The contract of cli.md. */
 enum cb_exit {
@@ -64,6 +65,12 @@ CB_CHECKED int cb_ui_state_dir(const struct cb_cli *cli, struct cb_arena *arena,
  * or the file of settings says. `uri` may be NULL. */
 CB_CHECKED int cb_ui_session(const struct cb_cli *cli, const char *uri, struct cb_arena *arena,
 			     struct cb_session **out, struct cb_error *err);
+
+/* Reads the files that -f names. Returns 0, or an exit code. */
+int cb_ui_texts(const struct cb_cli *cli, struct cb_arena *arena, struct cb_source_texts *texts);
+
+/* Prints problems, of which `bad` are more than warnings. Returns 0, or the exit code. */
+int cb_ui_problems(const struct cb_cli *cli, const struct cb_problems *problems, int bad);
 
 /* Loads the manifests; prints all problems. Returns 0, or an exit code. */
 int cb_ui_load(const struct cb_cli *cli, struct cb_arena *arena, struct cb_desired *desired);

@@ -36,6 +36,16 @@ CB_CHECKED int cb_fs_read_fd(int fd, const char *what, size_t max, struct cb_str
 CB_CHECKED int cb_fs_write_atomic(const char *path, const void *bytes, size_t len,
 				  struct cb_error *err);
 
+/* A file of a person's: what cb_fs_write_atomic does, but the file that is there keeps its mode and
+ * owner, a symbolic link stays one, and the temporary file has a name that is nobody else's.
+ * CB_E_CONFLICT if it does not hold `old` any more; CB_E_INVALID if it is no regular file. */
+CB_CHECKED int cb_fs_replace(const char *path, const struct cb_str *old, const void *bytes,
+			     size_t len, struct cb_error *err);
+
+/* Makes a file of that mode, durable on return. CB_E_EXISTS if there is anything of that name. */
+CB_CHECKED int cb_fs_create(const char *path, mode_t mode, const void *bytes, size_t len,
+			    struct cb_error *err);
+
 /* Writes all of it at `offset`; not durable before cb_fs_sync. */
 CB_CHECKED int cb_fs_pwrite(int fd, const char *what, const void *bytes, size_t len, off_t offset,
 			    struct cb_error *err);

@@ -38,7 +38,8 @@ struct cb_origin {
 	enum cb_from from;
 	const char *file; /* NULL unless from a manifest */
 	unsigned line, column;
-	bool sensitive; /* shown and kept only as a digest: a secret, or it went through ${} */
+	bool sensitive;  /* shown and kept only as a digest: a secret, or it went through ${} */
+	const char *via; /* "profile small", "defaults.vm"; NULL: the thing says it itself */
 };
 
 struct cb_entry {

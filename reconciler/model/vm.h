@@ -15,6 +15,7 @@ struct cb_vm {
 	struct cb_spec spec;
 	const char *host;                /* a name in hosts, or NULL */
 	CB_VEC(const char *) depends_on; /* VMs that have to be there before; sorted */
+	struct cb_origin host_origin, depends_on_origin;
 };
 
 /* A host, image, network or pool as the manifest says it: a name and the keys of its scope. */
@@ -50,6 +51,7 @@ struct cb_wanted {
 struct cb_desired {
 	const char *owner; /* "local" unless a manifest says so */
 	bool owner_given;
+	struct cb_origin owner_origin;
 	CB_VEC(const char *) sources; /* of all manifests that were read */
 	CB_VEC(struct cb_vm) vms;     /* sorted by name */
 	struct cb_declarations hosts, images, networks, pools;

@@ -483,6 +483,51 @@ static void a_write_that_fails_leaves_the_old_file(void **unused)
 	assert_int_equal(err.sys_errno, ENOENT);
 }
 
+static struct cb_str text_of(char *text)
+{
+	return (struct cb_str){.text = text, .len = strlen(text)};
+}
+
+static void a_replaced_file_keeps_what_is_its_own(void **unused)
+{
+	cb_auto_arena struct cb_arena arena = {0};
+	cb_auto_error struct cb_error err = {0};
+	cb_auto_str struct cb_str out = {0};
+	const char *path = in_dir(&arena, "file"), *link = in_dir(&arena, "link");
+	const struct cb_str old = text_of((char[]){"old"}), other = text_of((char[]){"odd"}),
+			    longer = text_of((char[]){"older"});
+	struct stat st;
+
+	(void)unused;
+	assert_int_equal(cb_fs_create(path, 0640, "old", 3, &err), 0);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0640);
+	assert_int_equal(cb_fs_create(path, 0640, "new", 3, &err), -CB_E_EXISTS);
+	assert_int_equal(chmod(path, 0464), 0);
+	if (geteuid() == 0)
+		assert_int_equal(chown(path, 12, 34), 0);
+	assert_int_equal(symlink("file", link), 0);
+	/* Somebody else was there. */
+	assert_int_equal(cb_fs_replace(link, &other, "new", 3, &err), -CB_E_CONFLICT);
+	assert_int_equal(cb_fs_replace(link, &longer, "new", 3, &err), -CB_E_CONFLICT);
+	assert_int_equal(cb_fs_replace(link, &old, "newer", 5, &err), 0);
+	assert_int_equal(lstat(link, &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0464);
+	if (geteuid() == 0)
+		assert_true(st.st_uid == 12 && st.st_gid == 34);
+	assert_int_equal(cb_fs_read(path, 10, &out, &err), 0);
+	assert_string_equal(out.text, "newer");
+	assert_int_equal(cb_fs_unlink(path, &err), 0);
+	assert_int_equal(cb_fs_replace(link, &old, "x", 1, &err), -CB_E_IO);
+	assert_int_equal(cb_fs_unlink(link, &err), 0);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(cb_fs_replace(path, &old, "x", 1, &err), -CB_E_INVALID);
+	assert_int_equal(cb_fs_unlink(path, &err), 0);
+	assert_int_equal(rmdir(dir), 0); /* no temporary file is left */
+}
+
 static void writes_go_to_their_place(void **unused)
 {
 	cb_auto_arena struct cb_arena arena = {0};
@@ -551,6 +596,7 @@ int main(int argc, char **argv)
 		FILES(directories_are_made_with_their_parents),
 		FILES(a_written_file_reads_back),
 		FILES(a_write_that_fails_leaves_the_old_file),
+		FILES(a_replaced_file_keeps_what_is_its_own),
 		FILES(writes_go_to_their_place),
 		FILES(files_move_between_directories),
 	};
