@@ -35,6 +35,7 @@ struct cb_cli {
 	bool quiet;
 	unsigned verbose;
 	unsigned parallel;         /* transactions at a time, per host */
+	unsigned connect_timeout;  /* seconds */
 	unsigned lock_timeout;     /* seconds */
 	unsigned shutdown_timeout; /* seconds */
 	unsigned trash_ttl;        /* seconds; 0: the default */

@@ -21,6 +21,8 @@ static const struct cb_setting settings[] = {
 	 "image of new vms that name none and boot no kernel"},
 	{CB_SET_PARALLEL, "parallel", CB_SETTING_NUMBER, 1, 64, NULL, "4", "CLONEBOX_PARALLEL", "parallel",
 	 "so many transactions at a time on each host"},
+	{CB_SET_CONNECT_TIMEOUT, "connect_timeout", CB_SETTING_TIME, 1, DAY, NULL, "30s", "CLONEBOX_CONNECT_TIMEOUT", "connect-timeout",
+	 "how long a host may take to answer at all"},
 	{CB_SET_LOCK_TIMEOUT, "lock_timeout", CB_SETTING_TIME, 0, DAY, NULL, "30s", "CLONEBOX_LOCK_TIMEOUT", "lock-timeout",
 	 "how long to wait for another run"},
 	{CB_SET_SHUTDOWN_TIMEOUT, "shutdown_timeout", CB_SETTING_TIME, 0, DAY, NULL, "60s", "CLONEBOX_SHUTDOWN_TIMEOUT", "shutdown-timeout",

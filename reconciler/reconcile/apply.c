@@ -25,7 +25,7 @@ static int reconnect(struct cb_session *session, struct cb_apply_context *contex
 	struct cb_driver *fresh;
 	int r;
 
-	while ((r = session->config.open(session->config.uri, &fresh, err)) < 0) {
+	while ((r = cb_session_connect(&session->config, &fresh, err)) < 0) {
 		if (cb_clock_ms() >= until)
 			return r;
 		cb_clock_sleep_ms(PAUSE_MS);

@@ -270,7 +270,7 @@ static void *worker(void *ctx)
 	cb_auto_error struct cb_error err = {0};
 
 	/* Without a connection of its own it is of no use; the first worker does it all. */
-	if (session->config.open(session->config.uri, &context.driver, &err) < 0) {
+	if (cb_session_connect(&session->config, &context.driver, &err) < 0) {
 		cb_log(CB_LOG_WARN, "worker-without-connection", "%s", err.message);
 		return NULL;
 	}

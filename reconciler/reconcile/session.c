@@ -31,7 +31,7 @@ int cb_session_open(const struct cb_session_config *config, struct cb_session **
 		session->config.now = cb_clock_now;
 	r = think_of_controller(session, err);
 	if (r == 0)
-		r = config->open(config->uri, &session->driver, err);
+		r = cb_session_connect(config, &session->driver, err);
 	if (r == 0)
 		r = session->driver->ops->host(session->driver, &session->arena, &session->host,
 					       err);
@@ -262,7 +262,7 @@ static int reopen(void *ctx, struct cb_driver **out, struct cb_error *err)
 {
 	struct cb_session *session = ctx;
 
-	return session->config.open(session->config.uri, out, err);
+	return cb_session_connect(&session->config, out, err);
 }
 
 /* libvirt syncs neither its directories nor what is uploaded; on our own kernel we can. */

@@ -22,9 +22,10 @@ struct cb_session_config {
 	const char *state_dir;
 	const char *version; /* of the program, for the journal */
 	unsigned lock_timeout_ms;
-	unsigned parallel;          /* transactions at a time; 0 is 1 */
-	unsigned reopen_timeout_ms; /* how long a vanished libvirt is waited for */
-	unsigned settle_ms;         /* see cb_apply_context */
+	unsigned connect_timeout_ms; /* how long a host may take to answer at all; 0: for ever */
+	unsigned parallel;           /* transactions at a time; 0 is 1 */
+	unsigned reopen_timeout_ms;  /* how long a vanished libvirt is waited for */
+	unsigned settle_ms;          /* see cb_apply_context */
 	struct cb_progress progress;
 	void (*event)(void *ctx, enum cb_event event, const struct cb_transaction *transaction,
 		      const struct cb_step *step, const char *text);

@@ -24,6 +24,10 @@ struct cb_session {
 	const struct cb_planned *planned;
 };
 
+/* connect.c: config->open, until config->connect_timeout_ms is over: CB_E_UNAVAILABLE then. */
+CB_CHECKED int cb_session_connect(const struct cb_session_config *config, struct cb_driver **out,
+				  struct cb_error *err);
+
 /* Writes the id of this installation at its first use. */
 CB_CHECKED int cb_session_controller(struct cb_session *session, struct cb_error *err);
 
