@@ -8,17 +8,6 @@
 
 enum { ESCAPE = 0x1d }; /* Ctrl-], as telnet has it */
 
-static void look(const struct cb_cli *cli, struct cb_lane *lane)
-{
-	cb_auto_error struct cb_error err = {0};
-	const struct cb_request all = {.desired = &lane->desired};
-
-	(void)cli;
-	if (cb_session_compare(lane->session, &all, &lane->arena, &lane->planned.observed,
-			       &lane->planned.changes, &err) < 0)
-		cb_lane_fail(lane, &err);
-}
-
 static const struct cb_domain *find(struct cb_lane *lane, const char *name)
 {
 	cb_vec_each (const struct cb_domain, domain, &lane->planned.observed.domains) {
@@ -98,20 +87,12 @@ static int attach_to_one(const struct cb_cli *cli, struct cb_lanes *lanes)
 
 int cb_cmd_console(const struct cb_cli *cli)
 {
-	cb_auto_error struct cb_error err = {0};
 	cb_auto_arena struct cb_arena arena = {0};
-	struct cb_desired desired = {.owner = "local"};
 	struct cb_lanes lanes = {0};
-	int code = 0, unwell;
+	int unwell, code = cb_lanes_look(cli, &arena, &lanes);
 
-	/* The hosts of the manifest, where there is one. */
-	if ((cli->n_files || access(".clonebox.yaml", F_OK) == 0) &&
-	    (code = cb_ui_load(cli, &arena, &desired)))
+	if (code)
 		return code;
-	if (cb_lanes_divide(&arena, cli, &desired, true, &lanes, &err) < 0)
-		return cb_ui_error(&err);
-	cb_lanes_each(cli, &lanes, cb_lane_open);
-	cb_lanes_each(cli, &lanes, look);
 	unwell = cb_lanes_report(&lanes);
 	code = unwell && lanes.len == 1 ? unwell : attach_to_one(cli, &lanes);
 	cb_lanes_release(&lanes);

@@ -107,17 +107,6 @@ static void examine_state(const struct cb_cli *cli, struct cb_lane *lane, struct
 		     cb_arena_printf(&lane->arena, "state directory %s can be used", dir), "");
 }
 
-static void look(const struct cb_cli *cli, struct cb_lane *lane)
-{
-	cb_auto_error struct cb_error err = {0};
-
-	(void)cli;
-	lane->request = (struct cb_request){.desired = &lane->desired};
-	if (cb_session_compare(lane->session, &lane->request, &lane->arena, &lane->planned.observed,
-			       &lane->planned.changes, &err) < 0)
-		cb_lane_fail(lane, &err);
-}
-
 static json_t *finding_json(const struct cb_lane *lane, const struct finding *finding)
 {
 	static const char *const grades[] = {"good", "warning", "error"};
@@ -164,20 +153,12 @@ static int print(const struct cb_cli *cli, struct cb_lanes *lanes)
 
 int cb_cmd_doctor(const struct cb_cli *cli)
 {
-	cb_auto_error struct cb_error err = {0};
 	cb_auto_arena struct cb_arena arena = {0};
-	struct cb_desired desired = {.owner = "local"};
 	struct cb_lanes lanes = {0};
-	int code = 0, unwell;
+	int unwell, code = cb_lanes_look(cli, &arena, &lanes);
 
-	/* The hosts of the manifest, where there is one. */
-	if ((cli->n_files || access(".clonebox.yaml", F_OK) == 0) &&
-	    (code = cb_ui_load(cli, &arena, &desired)))
+	if (code)
 		return code;
-	if (cb_lanes_divide(&arena, cli, &desired, false, &lanes, &err) < 0)
-		return cb_ui_error(&err);
-	cb_lanes_each(cli, &lanes, cb_lane_open);
-	cb_lanes_each(cli, &lanes, look);
 	unwell = cb_lanes_report(&lanes);
 	if (!unwell || lanes.len > 1)
 		code = print(cli, &lanes);

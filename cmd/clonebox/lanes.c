@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "reconciler/model/field.h"
 
@@ -301,4 +302,32 @@ void cb_lanes_release(struct cb_lanes *lanes)
 		cb_error_release(&lane->err);
 		cb_arena_release(&lane->arena);
 	}
+}
+
+static void look(const struct cb_cli *cli, struct cb_lane *lane)
+{
+	cb_auto_error struct cb_error err = {0};
+
+	(void)cli;
+	lane->request = (struct cb_request){.desired = &lane->desired};
+	if (cb_session_compare(lane->session, &lane->request, &lane->arena, &lane->planned.observed,
+			       &lane->planned.changes, &err) < 0)
+		cb_lane_fail(lane, &err);
+}
+
+int cb_lanes_look(const struct cb_cli *cli, struct cb_arena *arena, struct cb_lanes *out)
+{
+	cb_auto_error struct cb_error err = {0};
+	struct cb_desired *desired = cb_arena_new(arena, struct cb_desired);
+	int code;
+
+	*desired = (struct cb_desired){.owner = "local"};
+	if ((cli->n_files || access(".clonebox.yaml", F_OK) == 0) &&
+	    (code = cb_ui_load(cli, arena, desired)))
+		return code;
+	if (cb_lanes_divide(arena, cli, desired, true, out, &err) < 0)
+		return cb_ui_error(&err);
+	cb_lanes_each(cli, out, cb_lane_open);
+	cb_lanes_each(cli, out, look);
+	return 0;
 }

@@ -45,6 +45,11 @@ void cb_lanes_each(const struct cb_cli *cli, struct cb_lanes *lanes,
 /* Opens the lane's session; for cb_lanes_each. */
 void cb_lane_open(const struct cb_cli *cli, struct cb_lane *lane);
 
+/* The hosts of the manifests, where there are any, else the one that the command line or the
+ * environment says; each is opened and observed. Returns an exit code, 0 also where lanes are not
+ * well. */
+int cb_lanes_look(const struct cb_cli *cli, struct cb_arena *arena, struct cb_lanes *out);
+
 /* Ends the lane with this error, unless it has ended already. */
 void cb_lane_fail(struct cb_lane *lane, struct cb_error *err);
 

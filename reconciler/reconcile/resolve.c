@@ -7,22 +7,9 @@
 #include "reconciler/model/field.h"
 #include "reconciler/model/owned.h"
 #include "reconciler/reconcile/permission.h"
-#include "reconciler/reconcile/session_internal.h"
+#include "reconciler/reconcile/resolve_internal.h"
 
-/* What one look-up needs. */
-struct resolver {
-	struct cb_session *session;
-	struct cb_arena *arena;
-	const struct cb_desired *desired;
-	const struct cb_domains *domains;
-	const struct cb_change *change;
-	const char *role, *ref, *pool;
-	struct cb_origin origin;
-	bool pool_active, pool_exists;
-	struct cb_problems *problems;
-};
-
-static void problem(const struct resolver *resolver, const struct cb_error *err)
+static void problem(const struct cb_resolver *resolver, const struct cb_error *err)
 {
 	struct cb_problem item = {
 		.severity = CB_PROBLEM,
@@ -37,7 +24,8 @@ static void problem(const struct resolver *resolver, const struct cb_error *err)
 }
 
 /* A volume of the pool by that name: a person's image, used as it is. */
-static int find_volume(const struct resolver *resolver, struct cb_image *out, struct cb_error *err)
+static int find_volume(const struct cb_resolver *resolver, struct cb_image *out,
+		       struct cb_error *err)
 {
 	struct cb_driver *driver = resolver->session->driver;
 	struct cb_volume volume;
@@ -60,7 +48,7 @@ static int find_volume(const struct resolver *resolver, struct cb_image *out, st
 
 /* An upload of the same bytes that an earlier transaction made: a stamp lists it, and it is there.
  */
-static int find_imported(const struct resolver *resolver, struct cb_image *image,
+static int find_imported(const struct cb_resolver *resolver, struct cb_image *image,
 			 struct cb_error *err)
 {
 	struct cb_driver *driver = resolver->session->driver;
@@ -94,7 +82,7 @@ static int find_imported(const struct resolver *resolver, struct cb_image *image
 
 /* Where the file is that a reference means: that of an image of this name, else a path beside the
  * manifest. */
-static const char *path_of(const struct resolver *resolver, const struct cb_declared **declared)
+static const char *path_of(const struct cb_resolver *resolver, const struct cb_declared **declared)
 {
 	const struct cb_vm *vm = resolver->change->vm;
 	const char *path = resolver->ref, *directory = vm->directory;
@@ -121,7 +109,7 @@ static int check_digest(const struct cb_declared *declared, const struct cb_imag
 	return cb_error_hint(err, "fetch the file again, or correct `sha256`");
 }
 
-static int inspect(const struct resolver *resolver, struct cb_image *out, struct cb_error *err)
+static int inspect(const struct cb_resolver *resolver, struct cb_image *out, struct cb_error *err)
 {
 	struct cb_session *session = resolver->session;
 	const struct cb_declared *declared;
@@ -147,7 +135,7 @@ static int inspect(const struct resolver *resolver, struct cb_image *out, struct
 	return check_digest(declared, out, err);
 }
 
-static int resolve_image(const struct resolver *resolver, struct cb_images *images,
+static int resolve_image(const struct cb_resolver *resolver, struct cb_images *images,
 			 struct cb_error *err)
 {
 	cb_auto_error struct cb_error why = {0};
@@ -291,122 +279,10 @@ static int check_delete(struct cb_session *session, struct cb_arena *arena,
 	return 0;
 }
 
-/* Retained disks. ----------------------------------------------------------------------------- */
-
-/* Whether the name ends in "-TAG-xxxxxxxx.format". */
-static bool has_tag(const char *name, const char *tag)
-{
-	const char *dot = strrchr(name, '.');
-	const size_t tail = strlen("-01234567-01234567");
-
-	if (!dot || (size_t)(dot - name) < tail)
-		return false;
-	dot -= tail;
-	return dot[0] == '-' && strncmp(dot + 1, tag, 8) == 0 && dot[9] == '-' &&
-	       strspn(dot + 10, "0123456789abcdef") == 8;
-}
-
-static bool in_use(const struct cb_domains *domains, const char *path)
-{
-	cb_vec_each (const struct cb_domain, domain, domains) {
-		cb_vec_each (const char *const, file, &domain->files) {
-			if (strcmp(*file, path) == 0)
-				return true;
-		}
-		if (!domain->stamp || strcmp(domain->stamp->uuid, domain->uuid) != 0)
-			continue;
-		cb_vec_each (const struct cb_stamp_volume, volume, &domain->stamp->volumes) {
-			if (strcmp(volume->path, path) == 0)
-				return true;
-		}
-	}
-	return false;
-}
-
-/* The volume that an earlier VM of this name left for this disk. */
-static int find_retained(const struct resolver *resolver, const char *disk,
-			 struct cb_images *images, struct cb_error *err)
-{
-	struct cb_driver *driver = resolver->session->driver;
-	const char *tag = cb_owned_tag(resolver->arena, resolver->desired->owner,
-				       resolver->change->name, disk);
-	struct cb_image image = {.vm = resolver->change->name,
-				 .role = cb_arena_printf(resolver->arena, "retained:%s", disk),
-				 .digest = ""};
-	struct cb_volumes volumes = {0};
-	struct cb_volume volume;
-	int r;
-
-	if (!resolver->pool_active)
-		return 0;
-	r = driver->ops->volumes(driver, resolver->arena, resolver->pool, &volumes, err);
-	if (r < 0)
-		return r;
-	cb_vec_each (const struct cb_volume, found, &volumes) {
-		if (!has_tag(found->name, tag) || in_use(resolver->domains, found->path))
-			continue;
-		if (image.volume)
-			image.problem = cb_arena_printf(
-				resolver->arena, "two volumes may be the disk '%s': '%s' and '%s'",
-				disk, image.volume, found->name);
-		image.volume = found->name;
-	}
-	if (!image.volume)
-		return 0;
-	r = driver->ops->volume(driver, resolver->arena, resolver->pool, image.volume, &volume,
-				err);
-	if (r < 0)
-		return r;
-	image.path = volume.path;
-	image.format = volume.format;
-	image.capacity = volume.capacity;
-	cb_vec_push(resolver->arena, images, image);
-	return 0;
-}
-
-/* The volume that was made for this disk before it was taken off; without a name where it is gone
- * and need not come back. */
-static int find_listed(const struct resolver *resolver, const char *disk,
-		       const struct cb_stamp_volume *listed, struct cb_images *images,
-		       struct cb_error *err)
-{
-	struct cb_driver *driver = resolver->session->driver;
-	struct cb_image image = {.vm = resolver->change->name,
-				 .role = cb_arena_printf(resolver->arena, "retained:%s", disk),
-				 .volume = listed->name,
-				 .path = listed->path,
-				 .digest = ""};
-	struct cb_volume volume = {0};
-	int r;
-
-	if (!resolver->pool_active || strcmp(resolver->pool, listed->pool) != 0)
-		return 0;
-	r = driver->ops->volume(driver, resolver->arena, listed->pool, listed->name, &volume, err);
-	if (r < 0 && r != -CB_E_NOT_FOUND)
-		return r;
-	if (r < 0 && cb_spec_bool(&resolver->change->vm->spec,
-				  cb_arena_printf(resolver->arena, "disks[%s].fresh", disk), false))
-		image.volume = NULL;
-	else if (r < 0)
-		image.problem =
-			cb_arena_printf(resolver->arena, "the volume '%s' of the disk '%s' is gone",
-					listed->name, disk);
-	cb_error_release(err);
-	image.format = volume.format;
-	image.capacity = volume.capacity;
-	cb_vec_push(resolver->arena, images, image);
-	return 0;
-}
-
 /* One change. --------------------------------------------------------------------------------- */
 
-struct look {
-	struct cb_images *images;
-	struct cb_plan_pools *pools;
-};
-
-static int look_at_file(struct resolver *resolver, const char *role, const char *path,
-			const struct look *look, struct cb_error *err)
+int cb_resolve_file(struct cb_resolver *resolver, const char *role, const char *path,
+		    const struct cb_look *look, struct cb_error *err)
 {
 	const struct cb_entry *entry = cb_spec_find(&resolver->change->wanted, path);
 
@@ -429,7 +305,7 @@ static bool is_known_problem(const struct cb_problems *problems, const char *mes
 
 /* libvirt would say "Permission denied" when the VM is started, after all else was done. Only a
  * warning: a local host may still see other files than we do. */
-static void check_way(const struct resolver *resolver, const struct cb_plan_pool *pool)
+static void check_way(const struct cb_resolver *resolver, const struct cb_plan_pool *pool)
 {
 	const struct cb_declared *declared =
 		cb_declared_find(&resolver->desired->pools, pool->name);
@@ -455,8 +331,8 @@ static void check_way(const struct resolver *resolver, const struct cb_plan_pool
 		cb_vec_push(resolver->arena, resolver->problems, problem);
 }
 
-static int use_pool(struct resolver *resolver, const char *pool, const struct look *look,
-		    struct cb_error *err)
+int cb_resolve_use_pool(struct cb_resolver *resolver, const char *pool, const struct cb_look *look,
+			struct cb_error *err)
 {
 	const struct cb_plan_pool *known;
 	int r;
@@ -473,34 +349,6 @@ static int use_pool(struct resolver *resolver, const char *pool, const struct lo
 	return 0;
 }
 
-/* A disk that the plan makes or takes back: new, or wanted again. */
-static int look_at_disk(struct resolver *resolver, const char *disk, const struct look *look,
-			struct cb_error *err)
-{
-	const struct cb_change *change = resolver->change;
-	struct cb_arena *a = resolver->arena;
-	const char *pool =
-		cb_spec_string(&change->wanted, cb_arena_printf(a, "disks[%s].pool", disk));
-	const struct cb_stamp_volume *listed =
-		change->domain ? cb_stamp_volume_of(change->domain->stamp,
-						    cb_arena_printf(a, CB_ROLE_DISK "%s", disk))
-			       : NULL;
-	int r;
-
-	if (!pool)
-		pool = cb_spec_string(&change->wanted, "pool");
-	if ((r = use_pool(resolver, pool, look, err)) < 0)
-		return r;
-	if (!cb_plan_fresh(a, change, disk)) {
-		r = listed ? find_listed(resolver, disk, listed, look->images, err)
-			   : find_retained(resolver, disk, look->images, err);
-		if (r < 0)
-			return r;
-	}
-	return look_at_file(resolver, cb_arena_printf(a, "image:%s", disk),
-			    cb_arena_printf(a, "disks[%s].base_image", disk), look, err);
-}
-
 static bool makes_device(const struct cb_change *change, const char *path)
 {
 	if (change->action == CB_ACTION_CREATE)
@@ -512,20 +360,21 @@ static bool makes_device(const struct cb_change *change, const char *path)
 	return false;
 }
 
-static int look_at_change(struct resolver *resolver, const struct look *look, struct cb_error *err)
+static int look_at_change(struct cb_resolver *resolver, const struct cb_look *look,
+			  struct cb_error *err)
 {
 	const struct cb_change *change = resolver->change;
-	int r = use_pool(resolver, cb_spec_string(&change->wanted, "pool"), look, err);
+	int r = cb_resolve_use_pool(resolver, cb_spec_string(&change->wanted, "pool"), look, err);
 
-	if (r < 0 || (r = look_at_file(resolver, "base", "base_image", look, err)) < 0 ||
-	    (r = look_at_file(resolver, "kernel", "boot.kernel", look, err)) < 0 ||
-	    (r = look_at_file(resolver, "initrd", "boot.initrd", look, err)) < 0)
+	if (r < 0 || (r = cb_resolve_file(resolver, "base", "base_image", look, err)) < 0 ||
+	    (r = cb_resolve_file(resolver, "kernel", "boot.kernel", look, err)) < 0 ||
+	    (r = cb_resolve_file(resolver, "initrd", "boot.initrd", look, err)) < 0)
 		return r;
 	cb_vec_each (const struct cb_entry, entry, &change->wanted) {
 		const char *disk = cb_field_element(resolver->arena, "disks", entry->path);
 
 		if (disk && strstr(entry->path, "].name") && makes_device(change, entry->path) &&
-		    (r = look_at_disk(resolver, disk, look, err)) < 0)
+		    (r = cb_resolve_disk(resolver, disk, look, err)) < 0)
 			return r;
 	}
 	return 0;
@@ -536,15 +385,15 @@ int cb_resolve(struct cb_session *session, struct cb_arena *arena, const struct 
 	       struct cb_images *images, struct cb_plan_pools *pools, struct cb_problems *problems,
 	       struct cb_error *err)
 {
-	const struct look look = {images, pools};
+	const struct cb_look look = {images, pools};
 
 	cb_vec_each (const struct cb_change, change, changes) {
-		struct resolver resolver = {.session = session,
-					    .arena = arena,
-					    .desired = request->desired,
-					    .domains = domains,
-					    .change = change,
-					    .problems = problems};
+		struct cb_resolver resolver = {.session = session,
+					       .arena = arena,
+					       .desired = request->desired,
+					       .domains = domains,
+					       .change = change,
+					       .problems = problems};
 		int r;
 
 		if (change->refusal || change->action == CB_ACTION_NOOP ||
