@@ -36,7 +36,7 @@ CFLAGS_tsan := -O1 -g -fsanitize=thread
 LDFLAGS_tsan := -fsanitize=thread
 CFLAGS_cov := -O0 -g --coverage
 LDFLAGS_cov := --coverage
-CFLAGS_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+CFLAGS_fuzz := -DCB_BUG_ABORTS -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 LDFLAGS_fuzz := -fsanitize=fuzzer,address,undefined
 ifeq ($(MODE),fuzz)
 override CC := clang
@@ -82,13 +82,16 @@ $(PROGRAM): $(CMD_SRC:%.c=$(B)/%.o) $(B)/libclonebox.a
 $(TEST_BINS): $(B)/%: $(B)/%.o $(B)/tests/support/fixture.o $(B)/libclonebox.a
 	$(call say,LD,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
+# What is in the program only, for the target that reads its files.
+$(B)/tests/fuzz/fuzz_saved: $(filter-out %/main.o,$(CMD_SRC:%.c=$(B)/%.o))
+
 ifeq ($(MODE),fuzz)
 $(FUZZ_BINS): $(B)/%: $(B)/%.o $(B)/libclonebox.a
-	$(call say,LD,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD,$@)$(CC) $(ALL_LDFLAGS) -o $@ $(filter-out %.a,$^) $(filter %.a,$^) $(LIBS)
 else
 # Without libFuzzer the same targets replay files: a fuzz target is also a test.
 $(FUZZ_BINS): $(B)/%: $(B)/%.o $(B)/tests/fuzz/replay.o $(B)/libclonebox.a
-	$(call say,LD,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD,$@)$(CC) $(ALL_LDFLAGS) -o $@ $(filter-out %.a,$^) $(filter %.a,$^) $(LIBS)
 endif
 
 SHIM := build/tests/libshim.so

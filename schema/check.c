@@ -13,6 +13,8 @@ static void report(struct cb_fleet *fleet, const char *check, const char *target
 {
 	struct cb_schema_at at = cb_fleet_at(check, target, origin);
 
+	at.kind = fleet->about;
+
 	cb_schema_report(fleet->arena, fleet->problems, &at, fix, "%s", message);
 }
 
@@ -414,15 +416,20 @@ void cb_fleet_check(struct cb_fleet *fleet)
 {
 	cb_fleet_check_needs(fleet);
 	check_claims(fleet);
+	fleet->about = "network";
 	cb_vec_each (const struct cb_declared, network, &fleet->out->networks)
 		check_network(fleet, network);
-	cb_vec_each (const struct cb_declared, image, &fleet->out->images)
-		check_image(fleet, image);
+	check_hosts_of(fleet, &fleet->out->networks);
+	fleet->about = "pool";
 	cb_vec_each (const struct cb_declared, pool, &fleet->out->pools)
 		check_pool(fleet, pool);
-	need_key(fleet, &fleet->out->hosts, "uri", "for example: uri: qemu:///system");
-	need_key(fleet, &fleet->out->images, "path", "for example: path: ./debian-12.qcow2");
 	need_key(fleet, &fleet->out->pools, "path", "for example: path: /srv/fast");
-	check_hosts_of(fleet, &fleet->out->networks);
 	check_hosts_of(fleet, &fleet->out->pools);
+	fleet->about = "image";
+	cb_vec_each (const struct cb_declared, image, &fleet->out->images)
+		check_image(fleet, image);
+	need_key(fleet, &fleet->out->images, "path", "for example: path: ./debian-12.qcow2");
+	fleet->about = "host";
+	need_key(fleet, &fleet->out->hosts, "uri", "for example: uri: qemu:///system");
+	fleet->about = NULL;
 }

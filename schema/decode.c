@@ -14,7 +14,10 @@
 
 #define YAML_TAG "tag:yaml.org,2002:"
 
-enum { ENTRIES_MAX = 100 }; /* disks, NICs or labels of one VM */
+enum {
+	ENTRIES_MAX = 100,      /* disks, NICs or labels of one VM */
+	SUGGESTIONS_MAX = 1000, /* each costs a search, and nobody reads more */
+};
 
 static void report(const struct cb_decode *d, const struct cb_yaml_node *node,
 		   enum cb_severity severity, const char *check, const char *fix,
@@ -27,6 +30,7 @@ static void report(const struct cb_decode *d, const struct cb_yaml_node *node,
 		.file = d->file,
 		.line = node->line,
 		.column = node->column,
+		.kind = d->kind,
 	};
 
 	cb_schema_report(d->arena, d->problems, &at, fix, "%s", message);
@@ -91,12 +95,17 @@ bool cb_decode_tag(const struct cb_decode *d, const struct cb_yaml_node *node)
 		[CB_YAML_MAP] = YAML_TAG "map",
 		[CB_YAML_LIST] = YAML_TAG "seq",
 	};
+	const char *tag;
 
 	if (!node->tag || strcmp(node->tag, "!") == 0 || strcmp(node->tag, own[node->kind]) == 0)
 		return true;
+	/* As it was written, most likely. */
+	tag = strncmp(node->tag, YAML_TAG, strlen(YAML_TAG)) == 0
+		      ? cb_arena_printf(d->arena, "!!%s", node->tag + strlen(YAML_TAG))
+		      : node->tag;
 	cb_decode_problem(d, node, "manifest.tag", "leave the tag out",
 			  "the YAML tag %s is not supported",
-			  cb_schema_quote(d->arena, node->tag, strlen(node->tag)));
+			  cb_schema_quote(d->arena, tag, strlen(tag)));
 	return false;
 }
 
@@ -179,9 +188,14 @@ const struct cb_field *cb_decode_key(const struct cb_decode *d, enum cb_scope sc
 	if (strlen(key->text) == key->len && !strpbrk(key->text, ".["))
 		field = cb_field_find(scope, path);
 	if (!field) {
+		const char *meant = d->problems->len < SUGGESTIONS_MAX
+					    ? cb_suggest_key(d->arena, scope, map, key->text)
+					    : "";
+
 		report(d, key, d->lenient ? CB_WARNING : CB_PROBLEM, "manifest.unknown-key",
-		       cb_suggest_key(d->arena, scope, map, key->text),
-		       cb_arena_printf(d->arena, "unknown key %s%s", cb_decode_quote(d, key),
+		       *meant ? meant : "`clonebox explain` lists the keys",
+		       cb_arena_printf(d->arena, "unknown key %s%s%s", cb_decode_quote(d, key),
+				       cb_schema_foreign(d->arena, key->text, key->len),
 				       d->lenient ? ", not looked at" : ""));
 		return NULL;
 	}

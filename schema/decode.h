@@ -13,6 +13,7 @@ struct cb_decode {
 	const char *file;
 	struct cb_problems *problems;
 	const char *target;           /* the VM at hand, or NULL */
+	const char *kind;             /* of the target, where it is no VM */
 	enum cb_scope scope;          /* whose keys are read; set inside */
 	const char *const *variables; /* as in struct cb_manifest_text */
 	size_t *expanded;             /* bytes that variables made so far */

@@ -347,6 +347,8 @@ static void report_twice(struct cb_fleet *fleet, const char *what, const char *n
 {
 	struct cb_schema_at at = cb_fleet_at("manifest.duplicate-vm", name, second);
 
+	at.kind = strcmp(what, "VM") == 0 ? NULL : what;
+
 	cb_schema_report(fleet->arena, fleet->problems, &at, "remove one of them, or rename it",
 			 "the %s '%s' is declared here and at %s", what, name,
 			 cb_fleet_place(fleet, first));

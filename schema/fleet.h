@@ -39,7 +39,8 @@ struct cb_fleet {
 	struct cb_declarations counted;    /* names with a `count` */
 	CB_VEC(struct cb_need) needs;
 	CB_VEC(struct cb_block) blocks;
-	bool full; /* too many VMs: reported with the first one that is left out */
+	const char *about; /* the kind that is being checked; NULL: VMs */
+	bool full;         /* too many VMs: reported with the first one that is left out */
 };
 
 /* Fills fleet->out. */

@@ -5,6 +5,7 @@
 
 #include "reconciler/base/error.h"
 #include "schema/decode.h"
+#include "schema/excerpt.h"
 #include "schema/fleet.h"
 #include "schema/manifest_internal.h"
 #include "schema/problem.h"
@@ -206,8 +207,9 @@ static void check_profile(const struct cb_decode *d, const struct cb_declared *p
 				  "a profile cannot have the name of a VM");
 	if (!other)
 		return;
-	at = (struct cb_schema_at){CB_PROBLEM,         "manifest.place",   d->target,
-				   other->origin.file, other->origin.line, other->origin.column};
+	at = (struct cb_schema_at){
+		CB_PROBLEM,         "manifest.place",     d->target, other->origin.file,
+		other->origin.line, other->origin.column, d->kind};
 	cb_schema_report(d->arena, d->problems, &at,
 			 "write the other profile's keys out, or share them with a YAML anchor",
 			 "a profile cannot stand on another one");
@@ -239,13 +241,14 @@ static void load_named(struct cb_reading *file, const struct cb_field *field, en
 			      cb_arena_printf(d->arena, "for example: %s", field->example)))
 		return;
 	d->target = declared.name;
+	d->kind = what;
 	if (scope == CB_SCOPE_VM) {
 		cb_decode_vm(d, entry->value, &declared.spec, &name);
 		check_profile(d, &declared, name);
 	} else {
 		cb_decode_entry(d, scope, entry->value, &declared.spec);
 	}
-	d->target = NULL;
+	d->target = d->kind = NULL;
 	if (!entry->duplicate)
 		cb_vec_push(file->fleet->arena, declarations_of(file->fleet, field->path),
 			    declared);
@@ -378,7 +381,8 @@ static void report_empty(struct cb_reading *file)
 			 "there is neither 'vm:' nor 'vms:' in this manifest");
 }
 
-static void load_text(struct cb_fleet *fleet, const struct cb_manifest_text *text)
+static void load_text(struct cb_fleet *fleet, const struct cb_manifest_text *text,
+		      struct cb_excerpt_texts *texts)
 {
 	struct cb_reading file = {
 		.fleet = fleet,
@@ -401,6 +405,8 @@ static void load_text(struct cb_fleet *fleet, const struct cb_manifest_text *tex
 	if (text->kind == CB_TEXT_MANIFEST)
 		cb_vec_push(fleet->arena, &fleet->out->sources, file.source);
 	cb_yaml_parse(fleet->arena, file.decode.file, text, &yaml, fleet->problems);
+	cb_vec_push(fleet->arena, texts,
+		    ((struct cb_excerpt_text){file.decode.file, text, yaml.secrets, yaml.broken}));
 	cb_vec_each (struct cb_yaml_node *const, document, &yaml.documents) {
 		if (text->kind == CB_TEXT_RULES)
 			cb_reading_rules(&file, *document);
@@ -440,14 +446,16 @@ int cb_manifest_load(struct cb_arena *arena, const struct cb_manifest_text *text
 		     struct cb_desired *out, struct cb_problems *problems)
 {
 	struct cb_fleet fleet = {.arena = arena, .out = out, .problems = problems};
+	struct cb_excerpt_texts read = {0};
 	size_t before = count_problems(problems);
 
 	*out = (struct cb_desired){.owner = DEFAULT_OWNER};
 	begin_keys(arena, out);
 	for (size_t i = 0; i < n; i++)
-		load_text(&fleet, &texts[i]);
+		load_text(&fleet, &texts[i], &read);
 	cb_fleet_settle(&fleet);
 	end_keys(out);
 	cb_schema_sort(problems);
+	cb_schema_excerpts(arena, &read, problems);
 	return (int)(count_problems(problems) - before);
 }

@@ -7,6 +7,7 @@
 
 #include "reconciler/base/error.h"
 #include "reconciler/base/str.h"
+#include "schema/utf8.h"
 
 enum { QUOTE_MAX = 60 };
 
@@ -17,6 +18,7 @@ void cb_schema_report(struct cb_arena *arena, struct cb_problems *problems,
 		.severity = at->severity,
 		.check = at->check,
 		.target = cb_arena_strdup(arena, at->target ? at->target : ""),
+		.kind = at->kind,
 		.fix = cb_arena_strdup(arena, fix ? fix : ""),
 		.origin = {CB_FROM_MANIFEST, at->file, at->line, at->column, false},
 	};
@@ -85,23 +87,42 @@ const char *cb_schema_quote(struct cb_arena *arena, const char *text, size_t len
 			shown--;
 	}
 	cb_str_add(&out, "'");
-	for (size_t i = 0; i < shown; i++) {
-		unsigned char c = (unsigned char)text[i];
+	for (size_t i = 0; i < shown;) {
+		unsigned long code = 0;
+		size_t width = cb_utf8_next(text + i, shown - i, &code);
 
-		/* C1 controls act on terminals as escape sequences do. */
-		bool c1 = c == 0xc2 && i + 1 < shown && (unsigned char)text[i + 1] < 0xa0;
-
-		if (c == '\n')
+		if (width == 0)
+			cb_str_printf(&out, "\\x%02x", (unsigned char)text[i]);
+		else if (code == '\n')
 			cb_str_add(&out, "\\n");
-		else if (c == '\t')
+		else if (code == '\t')
 			cb_str_add(&out, "\\t");
-		else if (c < 0x20 || c == 0x7f)
-			cb_str_printf(&out, "\\x%02x", c);
-		else if (c1)
-			cb_str_printf(&out, "\\x%02x", (unsigned char)text[++i]);
+		else if (code < 0x20 || (code >= 0x7f && code < 0xa0))
+			cb_str_printf(&out, "\\x%02lx", code);
+		else if (cb_utf8_is_hidden(code))
+			cb_str_printf(&out, code > 0xffff ? "\\U%08lx" : "\\u%04lx", code);
 		else
-			cb_str_add_bytes(&out, &text[i], 1);
+			cb_str_add_bytes(&out, text + i, width);
+		i += width ? width : 1;
 	}
 	cb_str_add(&out, shown < len ? "...'" : "'");
 	return cb_arena_strndup(arena, out.text, out.len);
+}
+
+const char *cb_schema_foreign(struct cb_arena *arena, const char *text, size_t len)
+{
+	unsigned long code = 0;
+	size_t width, number = 1;
+
+	for (size_t i = 0; i < len; i += width, number++) {
+		width = cb_utf8_next(text + i, len - i, &code);
+		if (width == 0)
+			break;
+		if (code > 0x7f)
+			return cb_arena_printf(arena, " (character %zu is U+%04lX, %s)", number,
+					       code,
+					       cb_utf8_is_hidden(code) ? "which cannot be seen"
+								       : "no ASCII letter");
+	}
+	return "";
 }

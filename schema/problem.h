@@ -13,9 +13,10 @@
 struct cb_schema_at {
 	enum cb_severity severity;
 	const char *check;
-	const char *target; /* VM name, or NULL */
+	const char *target; /* name of what it is about, or NULL */
 	const char *file;
 	unsigned line, column;
+	const char *kind; /* of the target: "network"; NULL: a VM */
 };
 
 /* `fix` may be NULL. */
@@ -28,5 +29,9 @@ void cb_schema_sort(struct cb_problems *problems);
 
 /* 'text' in quotes, short enough for a message, with what a terminal must not see escaped. */
 const char *cb_schema_quote(struct cb_arena *arena, const char *text, size_t len);
+
+/* " (character 2 is U+0430, no ASCII letter)" where one is no ASCII: it may look like another; else
+ * "". */
+const char *cb_schema_foreign(struct cb_arena *arena, const char *text, size_t len);
 
 #endif

@@ -212,8 +212,8 @@ int cb_scalar_size(const char *text, int64_t *bytes)
 	if (digits == 0 || (text[0] == '0' && digits > 1))
 		return -1;
 	/* What has more digits is more than there can be, whatever the unit. */
-	for (size_t i = 0; i < digits && number < ENOUGH; i++)
-		number = number * 10 + (uint64_t)(text[i] - '0');
+	for (size_t i = 0; i < digits; i++)
+		number = number < ENOUGH ? number * 10 + (uint64_t)(text[i] - '0') : UINT64_MAX;
 	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
 		uint64_t size;
 

@@ -95,8 +95,9 @@ static unsigned least(unsigned a, unsigned b)
 }
 
 /* Edits (insert, delete, replace, swap neighbours) that lead from one word to the other, case and
- * dashes aside; more than LONGEST if either is too long. */
-static unsigned distance(const char *a, const char *b)
+ * dashes aside; more than LONGEST if either is too long, or if they are more than `most`: a file
+ * full of unknown keys stays cheap. */
+static unsigned distance(const char *a, const char *b, unsigned most)
 {
 	unsigned rows[3][LONGEST + 1];
 	unsigned *before = rows[0], *last = rows[1], *now = rows[2];
@@ -107,7 +108,7 @@ static unsigned distance(const char *a, const char *b)
 	for (unsigned j = 0; j <= m; j++)
 		before[j] = last[j] = j;
 	for (size_t i = 1; i <= n; i++) {
-		unsigned *oldest = before;
+		unsigned *oldest = before, fewest = (unsigned)i;
 
 		now[0] = (unsigned)i;
 		for (size_t j = 1; j <= m; j++) {
@@ -117,7 +118,11 @@ static unsigned distance(const char *a, const char *b)
 			if (i > 1 && j > 1 && folded(a[i - 1]) == folded(b[j - 2]) &&
 			    folded(a[i - 2]) == folded(b[j - 1]))
 				now[j] = least(now[j], before[j - 2] + 1);
+			fewest = least(fewest, now[j]);
 		}
+		/* A swap reaches back by two rows, and costs one. */
+		if (fewest > most + 1)
+			return LONGEST + 1;
 		before = last;
 		last = now;
 		now = oldest;
@@ -179,7 +184,7 @@ static const struct cb_field *by_distance(enum cb_scope scope, const char *map, 
 		    stands_in(&fields[i], scope, map) != here ||
 		    !worth_comparing(key, leaf_of(fields[i].path), most))
 			continue;
-		edits = distance(key, leaf_of(fields[i].path));
+		edits = distance(key, leaf_of(fields[i].path), most);
 		if (edits <= most && (!best || edits < most)) {
 			best = &fields[i];
 			most = edits;
@@ -275,7 +280,8 @@ const char *cb_suggest_word(struct cb_arena *arena, const char *words, const cha
 	while (*words) {
 		size_t len = strcspn(words, " ");
 		const char *word = cb_arena_strndup(arena, words, len);
-		unsigned edits = distance(word, text);
+		unsigned edits =
+			worth_comparing(word, text, most) ? distance(word, text, most) : most + 1;
 
 		if (edits <= most && (!best || edits < most)) {
 			best = word;

@@ -101,7 +101,7 @@ static bool decode_schedule(const struct cb_decode *d, const struct cb_field *fi
 
 	if (why)
 		cb_decode_problem(d, node, "manifest.schedule", cb_decode_example(d, field),
-				  "'%s' is no schedule, %s", field->path,
+				  "'%s' is no schedule: %s", field->path,
 				  node->expanded ? cb_decode_quote(d, node) : why);
 	else
 		*value = cb_string(plain);

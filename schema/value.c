@@ -103,6 +103,17 @@ static const char *shown(const struct cb_decode *d, const struct cb_field *field
 	return field->type == CB_TYPE_SECRET ? "(sensitive)" : cb_decode_quote(d, node);
 }
 
+/* Whether it is text because somebody said so. */
+static bool made_text(const struct cb_yaml_node *node)
+{
+	return !node->plain || node->tag;
+}
+
+static const char *undo_text(const struct cb_yaml_node *node)
+{
+	return node->plain ? "remove the tag" : "remove the quotes";
+}
+
 static bool decode_bool(const struct cb_decode *d, const struct cb_field *field,
 			const struct cb_yaml_node *node, struct cb_value *value)
 {
@@ -113,9 +124,9 @@ static bool decode_bool(const struct cb_decode *d, const struct cb_field *field,
 		return true;
 	}
 	if (cb_scalar_of(node->text) == CB_SCALAR_BOOL)
-		fix = "remove the quotes";
+		fix = undo_text(node);
 	cb_decode_problem(d, node, "manifest.type", fix, "'%s' wants %s, found %s%s", field->path,
-			  cb_decode_wanted(d, field), node->plain ? "" : "the text ",
+			  cb_decode_wanted(d, field), made_text(node) ? "the text " : "",
 			  shown(d, field, node));
 	return false;
 }
@@ -156,18 +167,18 @@ static void report_number(const struct cb_decode *d, const struct cb_field *fiel
 	enum cb_scalar kind = cb_scalar_of(node->text);
 	const char *fix = node->expanded ? NULL : converted(d, field, node->text);
 
-	if (!node->plain && kind == CB_SCALAR_INT)
+	if (made_text(node) && kind == CB_SCALAR_INT)
 		cb_decode_problem(d, node, "manifest.type",
 				  node->expanded
-					  ? "remove the quotes"
-					  : cb_arena_printf(d->arena, "remove the quotes: %s: %s",
+					  ? undo_text(node)
+					  : cb_arena_printf(d->arena, "%s: %s: %s", undo_text(node),
 							    field->path, node->text),
 				  "'%s' wants %s, found the text %s", field->path,
 				  cb_decode_wanted(d, field), shown(d, field, node));
 	else if (kind == CB_SCALAR_TEXT || kind == CB_SCALAR_BOOL || kind == CB_SCALAR_NULL)
 		cb_decode_problem(d, node, "manifest.type", fix ? fix : cb_decode_example(d, field),
 				  "'%s' wants %s, found %s%s", field->path,
-				  cb_decode_wanted(d, field), node->plain ? "" : "the text ",
+				  cb_decode_wanted(d, field), made_text(node) ? "the text " : "",
 				  shown(d, field, node));
 	else
 		cb_decode_problem(d, node, "manifest.number",
@@ -216,8 +227,7 @@ bool cb_is_word_of(const char *words, const char *text)
 static bool decode_enum(const struct cb_decode *d, const struct cb_field *field,
 			const struct cb_yaml_node *node, struct cb_value *value)
 {
-	enum cb_scalar kind = cb_decode_kind(node);
-	const char *near;
+	const char *near, *why = "";
 
 	/* "1" and 1 are the same version, and no other value looks like a number. */
 	if (cb_is_word_of(field->values, node->text)) {
@@ -225,11 +235,14 @@ static bool decode_enum(const struct cb_decode *d, const struct cb_field *field,
 		return true;
 	}
 	near = cb_suggest_word(d->arena, field->values, node->text);
+	if (cb_decode_kind(node) == CB_SCALAR_BOOL)
+		why = ", which YAML reads as a boolean";
+	else if (near && !node->expanded)
+		why = cb_schema_foreign(d->arena, node->text, node->len);
 	cb_decode_problem(d, node, "manifest.value",
 			  near ? cb_arena_printf(d->arena, "did you mean '%s'?", near) : NULL,
 			  "'%s' wants %s; found %s%s", field->path, cb_decode_wanted(d, field),
-			  shown(d, field, node),
-			  kind == CB_SCALAR_BOOL ? ", which YAML reads as a boolean" : "");
+			  shown(d, field, node), why);
 	return false;
 }
 
@@ -251,18 +264,18 @@ static bool text_is_fine(const struct cb_decode *d, const struct cb_field *field
 
 		characters += (c & 0xc0) != 0x80;
 		if (c == '\n' && !lines) {
-			cb_decode_problem(d, node, "manifest.value",
-					  "for a folded text write '>-', which ends without one",
-					  "'%s' has to be one line, found a line break",
-					  field->path);
+			cb_decode_problem(
+				d, node, "manifest.value",
+				"write it on the line of its key, or below '>-' in place of '|'",
+				"'%s' has to be one line, found a line break", field->path);
 			return false;
 		}
 		/* U+FFFE and U+FFFF cannot stand in XML. */
 		if (!allowed_in_text(c, lines) || c == 0x7f ||
 		    (c == 0xef &&
 		     (strncmp(p, "\xef\xbf\xbe", 3) == 0 || strncmp(p, "\xef\xbf\xbf", 3) == 0))) {
-			cb_decode_problem(d, node, "manifest.value", NULL,
-					  "'%s' holds a control character: %s", field->path,
+			cb_decode_problem(d, node, "manifest.value", "take it out",
+					  "\'%s\' holds a control character: %s", field->path,
 					  shown(d, field, node));
 			return false;
 		}
@@ -337,16 +350,23 @@ static bool name_is_fine(const struct cb_decode *d, const struct cb_field *field
 			 const struct cb_yaml_node *node)
 {
 	const char *bad = NULL;
+	size_t number = 0;
 
 	for (const char *p = node->text; p < node->text + node->len && !bad; p++) {
+		number += ((unsigned char)*p & 0xc0) != 0x80;
 		if (!alphanumeric(*p) && (p == node->text || *p == '\0' || !strchr("._-", *p)))
 			bad = p;
 	}
 	if (!bad)
 		return true;
-	cb_decode_problem(d, node, "manifest.name", name_rules(d, field),
-			  "%s is not a name: character %zu is not allowed%s", shown(d, field, node),
-			  (size_t)(bad - node->text) + 1, bad == node->text ? " there" : "");
+	if ((unsigned char)*bad > 0x7f)
+		cb_decode_problem(d, node, "manifest.name", name_rules(d, field),
+				  "%s is not a name%s", shown(d, field, node),
+				  cb_schema_foreign(d->arena, node->text, node->len));
+	else
+		cb_decode_problem(d, node, "manifest.name", name_rules(d, field),
+				  "%s is not a name: character %zu is not allowed%s",
+				  shown(d, field, node), number, bad == node->text ? " there" : "");
 	return false;
 }
 
@@ -380,7 +400,7 @@ static bool decode_size(const struct cb_decode *d, const struct cb_field *field,
 		cb_decode_problem(d, node, "manifest.size",
 				  bare ? cb_arena_printf(d->arena, "write %sGiB or %sMiB",
 							 node->text, node->text)
-				       : "write a number and a unit: 512MiB, 100GiB, 2TB",
+				       : "write a whole number and a unit: 512MiB, 100GiB, 2TB",
 				  "'%s' wants a size with its unit, found %s", field->path,
 				  shown(d, field, node));
 		return false;

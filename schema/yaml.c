@@ -1,12 +1,16 @@
 #include "schema/yaml.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
 
 #include "reconciler/base/error.h"
+#include "schema/excerpt.h"
 #include "schema/problem.h"
 #include "schema/yaml_error.h"
+
+#define TOO_DEEP "is a bracket not closed? Else write it flatter", "values are nested too deeply"
 
 struct anchor {
 	const char *name;
@@ -22,8 +26,11 @@ struct reader {
 	CB_VEC(struct anchor) anchors; /* of this document */
 	size_t anchors_seen;           /* in this file */
 	size_t nodes;
-	bool secret;  /* behind the key `password`: not to be shown */
-	bool stopped; /* after an error that nothing can be read behind */
+	struct cb_spans *secrets;
+	bool *broken;
+	unsigned line, column; /* the end of what was read last */
+	bool secret;           /* behind a key like `password`: not to be shown */
+	bool stopped;          /* after an error that nothing can be read behind */
 };
 
 static void release_event(yaml_event_t *event)
@@ -52,14 +59,44 @@ static struct cb_schema_at place_of(const struct reader *r, const char *check,
 		     (unsigned)event->start_mark.column + 1);
 }
 
+/* Nobody can tell where a secret ends that could not be read. */
+static void hide_rest(struct reader *r)
+{
+	struct cb_span span;
+
+	if (r->secret)
+		cb_vec_push(r->arena, r->secrets,
+			    /* Behind the ':' at least. */
+			    ((struct cb_span){r->line, r->column + 1, UINT_MAX, UINT_MAX}));
+	if (cb_excerpt_find_secret(r->text->bytes, r->text->len, r->line, &span))
+		cb_vec_push(r->arena, r->secrets, span);
+}
+
+static void hide(struct reader *r, const struct cb_yaml_node *node)
+{
+	/* Where nothing is hidden, what was meant may stand behind a mistake: excerpt.c looks. */
+	if (node->end_line && node->len > 0)
+		cb_vec_push(r->arena, r->secrets,
+			    ((struct cb_span){node->line, node->column, node->end_line,
+					      node->end_column}));
+	cb_vec_each (const struct cb_yaml_pair, pair, &node->pairs)
+		hide(r, pair->value);
+	cb_vec_each (struct cb_yaml_node *const, item, &node->items)
+		hide(r, *item);
+}
+
 /* Returns false when there is nothing more. */
 static bool next(struct reader *r, yaml_event_t *event)
 {
 	if (r->stopped)
 		return false;
-	if (yaml_parser_parse(&r->parser, event))
+	if (yaml_parser_parse(&r->parser, event)) {
+		r->line = (unsigned)event->end_mark.line + 1;
+		r->column = (unsigned)event->end_mark.column + 1;
 		return true;
-	r->stopped = true;
+	}
+	r->stopped = *r->broken = true;
+	hide_rest(r);
 	cb_yaml_explain_error(r->arena, r->file, r->text->bytes, r->text->len, &r->parser,
 			      r->problems);
 	return false;
@@ -91,7 +128,8 @@ static void remember_anchor(struct reader *r, const yaml_event_t *event, const y
 	if (!name)
 		return;
 	if (++r->anchors_seen > CB_YAML_ANCHORS) {
-		stop_at_limit(r, event, NULL, "too many anchors in one file", CB_YAML_ANCHORS);
+		stop_at_limit(r, event, "split the manifest into several files",
+			      "too many anchors in one file", CB_YAML_ANCHORS);
 		return;
 	}
 	cb_vec_push(r->arena, &r->anchors,
@@ -142,16 +180,20 @@ static struct cb_yaml_node *read_alias(struct reader *r, const yaml_event_t *eve
 		return nothing(r, event);
 	}
 	if (!node->complete) {
-		cb_schema_report(r->arena, r->problems, &at, NULL,
+		cb_schema_report(r->arena, r->problems, &at, "write out what it should stand for",
 				 "the alias %s stands inside what it refers to",
 				 cb_schema_quote(r->arena, name, strlen(name)));
 		return nothing(r, event);
 	}
 	if (depth + node->height > CB_YAML_DEPTH) {
-		stop_at_limit(r, event, NULL, "values are nested too deeply", CB_YAML_DEPTH);
+		stop_at_limit(r, event, TOO_DEEP, CB_YAML_DEPTH);
 		return NULL;
 	}
-	return count(r, event, node->weight) ? node : NULL;
+	if (!count(r, event, node->weight))
+		return NULL;
+	if (r->secret)
+		hide(r, node);
+	return node;
 }
 
 static void add_weight(struct cb_yaml_node *node, const struct cb_yaml_node *child)
@@ -314,9 +356,12 @@ static void read_map(struct reader *r, struct cb_yaml_node *map, unsigned depth)
 	struct cb_yaml_node *key, *value;
 
 	while ((key = read_child(r, depth + 1))) {
-		r->secret = key->kind == CB_YAML_SCALAR && strcmp(key->text, "password") == 0;
+		bool secret = r->secret;
+
+		r->secret = secret || (key->kind == CB_YAML_SCALAR &&
+				       cb_excerpt_is_secret(r->arena, key->text));
 		value = read_child(r, depth + 1);
-		r->secret = false;
+		r->secret = secret;
 		if (!value)
 			return;
 		cb_vec_push(r->arena, &map->pairs, ((struct cb_yaml_pair){key, value, false}));
@@ -337,6 +382,10 @@ static struct cb_yaml_node *read_scalar(struct reader *r, const yaml_event_t *ev
 	node->len = event->data.scalar.length;
 	node->text = cb_arena_strndup(r->arena, (const char *)event->data.scalar.value, node->len);
 	node->plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+	node->end_line = (unsigned)event->end_mark.line + 1;
+	node->end_column = (unsigned)event->end_mark.column + 1;
+	if (r->secret)
+		hide(r, node);
 	return node;
 }
 
@@ -346,7 +395,7 @@ static struct cb_yaml_node *read_collection(struct reader *r, const yaml_event_t
 	struct cb_yaml_node *node;
 
 	if (depth > CB_YAML_DEPTH) {
-		stop_at_limit(r, event, NULL, "values are nested too deeply", CB_YAML_DEPTH);
+		stop_at_limit(r, event, TOO_DEEP, CB_YAML_DEPTH);
 		return NULL;
 	}
 	if (event->type == YAML_MAPPING_START_EVENT) {
@@ -408,18 +457,25 @@ void cb_yaml_parse(struct cb_arena *arena, const char *file, const struct cb_man
 		.file = file,
 		.text = text,
 		.problems = problems,
+		.secrets = &yaml->secrets,
+		.broken = &yaml->broken,
+		.line = 1,
+		.column = 1,
 	};
 
 	if (text->len > CB_MANIFEST_MAX) {
 		struct cb_schema_at at = place(&r, "manifest.limit", 1, 1);
 
 		cb_schema_report(arena, problems, &at, "split the manifest into several files",
-				 "the file has %zu bytes: the limit is %d", text->len,
+				 "the file is larger than a manifest may be: the limit is %d bytes",
 				 CB_MANIFEST_MAX);
 		return;
 	}
-	if (cb_yaml_check_encoding(arena, file, text->bytes, text->len, problems) < 0)
+	if (cb_yaml_check_encoding(arena, file, text->bytes, text->len, problems) < 0) {
+		yaml->broken = true;
+		hide_rest(&r);
 		return;
+	}
 	if (!yaml_parser_initialize(&r.parser))
 		cb_oom();
 	yaml_parser_set_input_string(&r.parser, (const unsigned char *)text->bytes, text->len);

@@ -34,8 +34,9 @@ struct cb_yaml_pair {
 
 struct cb_yaml_node {
 	enum cb_yaml_kind kind;
-	unsigned line, column; /* from 1 */
-	const char *tag;       /* NULL if none was written */
+	unsigned line, column;         /* from 1 */
+	unsigned end_line, end_column; /* of a scalar: the first place behind it */
+	const char *tag;               /* NULL if none was written */
 
 	/* a scalar */
 	const char *text; /* `len` bytes and a NUL; an escape may have put a NUL inside, too */
@@ -51,8 +52,20 @@ struct cb_yaml_node {
 	bool complete;   /* false while it is being read: an alias to it would be a loop */
 };
 
+/* A part of the text; the end is the first place behind it. */
+struct cb_span {
+	unsigned line, column, end_line, end_column;
+};
+
+struct cb_spans {
+	struct cb_span *items;
+	size_t len, cap;
+};
+
 struct cb_yaml {
 	CB_VEC(struct cb_yaml_node *) documents;
+	bool broken;             /* it could not be read to its end */
+	struct cb_spans secrets; /* what must not be shown with the lines that it stands in */
 };
 
 /* `file` is the name for messages; it has to live as long as the arena. */

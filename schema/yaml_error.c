@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "reconciler/base/error.h"
+#include "schema/utf8.h"
 
 /* libyaml's words, ours, and what to do. */
 static const struct {
@@ -12,9 +13,12 @@ static const struct {
 	 "check the indentation of this line and the one above; quote a value that contains ': '"},
 	{"did not find expected key", "this does not fit the map around it",
 	 "keys of one map start in the same column, and each is 'key: value'"},
-	{"did not find expected ',' or '}'", "expected ',' or '}'", NULL},
-	{"did not find expected ',' or ']'", "expected ',' or ']'", NULL},
-	{"did not find expected node content", "expected a value", NULL},
+	{"did not find expected ',' or '}'", "expected ',' or '}'",
+	 "close what was opened; quote a value that holds ',' or a bracket"},
+	{"did not find expected ',' or ']'", "expected ',' or ']'",
+	 "close what was opened; quote a value that holds ',' or a bracket"},
+	{"did not find expected node content", "expected a value",
+	 "write one, or close what was opened before"},
 	{"did not find expected '-' indicator", "expected '-' of the next list item",
 	 "items of one list start in the same column, each with '- '"},
 	{"could not find expected ':'", "this line has no ':'",
@@ -24,16 +28,63 @@ static const struct {
 	 "close the quote"},
 	{"found unknown escape character", "unknown escape after '\\'",
 	 "write '\\\\' for a backslash, or use single quotes"},
-	{"found invalid Unicode character escape code", "this escape is not a character", NULL},
+	{"found invalid Unicode character escape code", "this escape is not a character",
+	 "write it as \\u and four hexadecimal digits"},
 	{"block sequence entries are not allowed in this context", "a list cannot start here",
 	 "start the list on a line of its own, or write [a, b]"},
-	{"did not find expected <document start>", "text behind the end of the document",
-	 "put '---' on a line of its own between documents"},
+	{"did not find expected <document start>",
+	 "a document has ended or a directive stands above: the next one has to begin with '---'",
+	 "put '---' on a line of its own in front of this one"},
 	{"found a tab character where an indentation space is expected",
 	 "a tab is used for indentation", "indent with spaces"},
+	{"found a tab character that violates indentation", "a tab is used for indentation",
+	 "indent with spaces"},
+	{"mapping keys are not allowed in this context", "a '?' cannot start a key here",
+	 "write 'key: value'; quote a value that starts with '? '"},
+	{"found unexpected ':'", "a ':' cannot stand here", "quote a value that holds a ':'"},
+	{"found an indentation indicator equal to 0", "a block cannot be indented by 0",
+	 "write '|' or '>' without a digit; the first line tells the indentation"},
+	{"did not find expected comment or line break", "the line has to end here",
+	 "start a block of text on the line below '|' or '>'; quote a value that starts with one"},
+	{"did not find expected hexdecimal number", "digits of this escape are missing",
+	 "write '\\' for a backslash, or use single quotes"},
+	{"did not find expected alphabetic or numeric character",
+	 "a '&' or '*' needs a name of letters, digits, '-' and '_' behind it",
+	 "quote a text that starts with '&' or '*'"},
+	{"found unknown directive name", "this directive is not known",
+	 "leave the line out; quote a text that starts with '%'"},
+	{"could not find expected directive name", "a directive needs a name behind the '%'",
+	 "leave the line out; quote a text that starts with '%'"},
+	{"found unexpected non-alphabetical character", "this directive is not known",
+	 "leave the line out; quote a text that starts with '%'"},
+	{"found duplicate %YAML directive", "the version of YAML is given twice",
+	 "leave one of the lines out"},
+	{"found duplicate %TAG directive", "this tag is given twice", "leave one of the lines out"},
+	{"found extremely long version number", "this version of YAML is not known",
+	 "leave the line out, or write %YAML 1.1"},
+	{"did not find expected version number", "this version of YAML is not known",
+	 "leave the line out, or write %YAML 1.1"},
+	{"did not find expected digit or '.' character", "this version of YAML is not known",
+	 "leave the line out, or write %YAML 1.1"},
+	{"did not find the expected '>'", "the '>' of the tag is missing",
+	 "leave the tag out; quote a text that starts with '!'"},
+	{"did not find expected '!'", "this is not a tag",
+	 "leave the tag out; quote a text that starts with '!'"},
+	{"did not find expected tag URI", "this is not a tag",
+	 "leave the tag out; quote a text that starts with '!'"},
+	{"did not find URI escaped octet", "this is not a tag",
+	 "leave the tag out; quote a text that starts with '!'"},
+	{"found an incorrect leading UTF-8 octet", "this is not a tag",
+	 "leave the tag out; quote a text that starts with '!'"},
+	{"found an incorrect trailing UTF-8 octet", "this is not a tag",
+	 "leave the tag out; quote a text that starts with '!'"},
+	{"did not find expected whitespace or line break", "a blank is missing behind the tag",
+	 "leave the tag out; quote a text that starts with '!'"},
+	{"did not find expected whitespace", "a blank is missing in this directive",
+	 "leave the line out; quote a text that starts with '%'"},
 	{"found undefined tag handle", "this tag is not known", "leave the '!' tag out"},
 	{"found incompatible YAML document", "this version of YAML is not known",
-	 "leave the %YAML line out"},
+	 "leave the line out, or write %YAML 1.1"},
 };
 
 /* Line and column, both from 1, the way libyaml counts them. */
@@ -41,45 +92,11 @@ struct place {
 	unsigned line, column;
 };
 
-/* Length of the character at `p`, 0 if there is none; `code` gets it. */
-static size_t character(const unsigned char *p, size_t left, unsigned long *code)
-{
-	static const unsigned long least[] = {0, 0, 0x80, 0x800, 0x10000};
-	size_t width;
-
-	if (p[0] < 0x80) {
-		*code = p[0];
-		return 1;
-	}
-	if (p[0] >= 0xc2 && p[0] < 0xe0) {
-		width = 2;
-		*code = p[0] & 0x1fu;
-	} else if (p[0] >= 0xe0 && p[0] < 0xf0) {
-		width = 3;
-		*code = p[0] & 0x0fu;
-	} else if (p[0] >= 0xf0 && p[0] < 0xf5) {
-		width = 4;
-		*code = p[0] & 0x07u;
-	} else {
-		return 0;
-	}
-	if (width > left)
-		return 0;
-	for (size_t i = 1; i < width; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-		*code = *code << 6 | (p[i] & 0x3fu);
-	}
-	if (*code < least[width] || *code > 0x10ffff || (*code >= 0xd800 && *code < 0xe000))
-		return 0;
-	return width;
-}
-
 static void advance(struct place *at, unsigned long code, unsigned char next)
 {
 	if (code == '\r' && next == '\n')
 		return;
-	if (code == '\n' || code == '\r' || code == 0x85 || code == 0x2028 || code == 0x2029) {
+	if (cb_utf8_is_break(code)) {
 		at->line++;
 		at->column = 1;
 	} else {
@@ -114,7 +131,7 @@ int cb_yaml_check_encoding(struct cb_arena *arena, const char *file, const char 
 	if (len >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0)
 		i = 3;
 	while (i < len) {
-		size_t width = character(p + i, len - i, &code);
+		size_t width = cb_utf8_next(bytes + i, len - i, &code);
 
 		at.line = place.line;
 		at.column = place.column;
@@ -127,6 +144,12 @@ int cb_yaml_check_encoding(struct cb_arena *arena, const char *file, const char 
 			cb_schema_report(arena, problems, &at,
 					 "is this a text file? Save it as UTF-8",
 					 "a NUL byte is not allowed");
+			return -1;
+		}
+		if (code == 0xfeff) {
+			cb_schema_report(arena, problems, &at,
+					 "remove it; was one file put behind another?",
+					 "a byte order mark can only stand at the start of a file");
 			return -1;
 		}
 		if (!printable(code)) {
@@ -206,6 +229,12 @@ void cb_yaml_explain_error(struct cb_arena *arena, const char *file, const char 
 
 	if (parser->error == YAML_MEMORY_ERROR)
 		cb_oom();
+	/* libyaml notices only where the next key is. */
+	if (strcmp(problem, "could not find expected ':'") == 0 && parser->context) {
+		at.line = (unsigned)parser->context_mark.line + 1;
+		at.column = (unsigned)parser->context_mark.column + 1;
+		parser = NULL;
+	}
 	if (strcmp(problem, "found character that cannot start any token") == 0) {
 		report_character(arena, &at, byte_at(bytes, len, &parser->problem_mark), problems);
 		return;
@@ -213,9 +242,10 @@ void cb_yaml_explain_error(struct cb_arena *arena, const char *file, const char 
 	for (size_t i = 0; i < CB_COUNT(words); i++) {
 		if (strcmp(words[i].theirs, problem) == 0) {
 			cb_schema_report(arena, problems, &at, words[i].fix, "%s%s", words[i].ours,
-					 opened(arena, parser));
+					 parser ? opened(arena, parser) : "");
 			return;
 		}
 	}
-	cb_schema_report(arena, problems, &at, NULL, "%s%s", problem, opened(arena, parser));
+	cb_schema_report(arena, problems, &at, NULL, "%s%s", problem,
+			 parser ? opened(arena, parser) : "");
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "reconciler/base/fs.h"
+#include "schema/problem.h"
 
 #define SCHEMA "clonebox/saved-plan/v1"
 
@@ -161,9 +162,20 @@ int cb_saved_read(const struct cb_cli *cli, struct cb_cli *effective, struct cb_
 	return 0;
 }
 
+/* A word of a file that may hold anything. */
+static const char *said(struct cb_arena *arena, const json_t *change, const char *key)
+{
+	const json_t *word = json_object_get(change, key);
+
+	return word && json_is_string(word)
+		       ? cb_schema_quote(arena, json_string_value(word), json_string_length(word))
+		       : "(nothing)";
+}
+
 /* How they differ, change by change. */
 static void print_differences(const json_t *old, const json_t *new, const char *mark)
 {
+	cb_auto_arena struct cb_arena arena = {0};
 	json_t *change, *other;
 	size_t i, k;
 
@@ -173,11 +185,9 @@ static void print_differences(const json_t *old, const json_t *new, const char *
 
 		json_array_foreach(new, k, other) found = found || json_equal(change, other);
 		if (!found)
-			fprintf(stderr, "  %s %s of %s '%s' on %s (%zu fields)\n", mark,
-				json_string_value(json_object_get(change, "action")),
-				json_string_value(json_object_get(change, "kind")),
-				json_string_value(json_object_get(change, "name")),
-				json_string_value(json_object_get(change, "host")),
+			fprintf(stderr, "  %s %s of %s %s on %s (%zu fields)\n", mark,
+				said(&arena, change, "action"), said(&arena, change, "kind"),
+				said(&arena, change, "name"), said(&arena, change, "host"),
 				json_array_size(json_object_get(change, "fields")));
 	}
 }

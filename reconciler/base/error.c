@@ -149,5 +149,10 @@ void cb_bug(const char *file, int line, const char *what)
 		"Please report this line, the command and `clonebox version`; the journal is "
 		"intact.\n",
 		file, line, what);
+#ifdef CB_BUG_ABORTS
+	/* The fuzzer keeps the input of what dies by a signal. */
+	abort();
+#else
 	_exit(70);
+#endif
 }

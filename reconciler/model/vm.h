@@ -68,6 +68,13 @@ const struct cb_declared *cb_declared_find(const struct cb_declarations *declara
 /* A problem that a person should know of. Sorted by file, line, column. */
 enum cb_severity { CB_WARNING, CB_PROBLEM };
 
+/* The line that it is about, as it may be shown; `caret` columns are in front of the place. */
+struct cb_excerpt {
+	const char *text; /* NULL: there is nothing to show */
+	unsigned line;
+	unsigned caret;
+};
+
 struct cb_problem {
 	enum cb_severity severity;
 	const char *check;  /* "manifest.unknown-key", "pool.space", ... */
@@ -76,6 +83,7 @@ struct cb_problem {
 	const char *message;
 	const char *fix; /* may be "" */
 	struct cb_origin origin;
+	struct cb_excerpt excerpt;
 };
 
 struct cb_problems {

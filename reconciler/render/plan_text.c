@@ -17,6 +17,23 @@ void cb_render_origin(struct cb_str *out, const struct cb_origin *origin)
 		cb_str_add(out, "default");
 }
 
+/* The line as it stands in the file, and below it where the problem is. */
+static void excerpt(struct cb_str *out, const struct cb_excerpt *excerpt, enum cb_colour colour)
+{
+	cb_auto_str struct cb_str gutter = {0};
+	size_t start;
+
+	cb_str_printf(&gutter, "%6u | ", excerpt->line);
+	cb_tint(out, colour, CB_TINT_DIM, gutter.text);
+	cb_str_printf(out, "%s\n", excerpt->text);
+	cb_tint(out, colour, CB_TINT_DIM, "       | ");
+	start = out->len;
+	if (excerpt->caret)
+		cb_pad(out, start, excerpt->caret);
+	cb_tint(out, colour, CB_TINT_BOLD, "^");
+	cb_str_add(out, "\n");
+}
+
 void cb_render_problems(struct cb_str *out, const struct cb_problems *problems,
 			enum cb_colour colour)
 {
@@ -35,6 +52,8 @@ void cb_render_problems(struct cb_str *out, const struct cb_problems *problems,
 		if (problem->fix && problem->fix[0])
 			cb_str_printf(out, "; %s", problem->fix);
 		cb_str_add(out, "\n");
+		if (problem->excerpt.text)
+			excerpt(out, &problem->excerpt, colour);
 	}
 }
 

@@ -96,10 +96,19 @@ static int add_text(struct walk *w, int fd, const char *name, const char *direct
 	struct cb_manifest_text text = {.directory = directory, .source = source};
 	int r = cb_source_variables(w->arena, directory, w->out->lenient, &text.variables, w->err);
 
-	if (r == 0)
-		r = cb_fs_read_fd(fd, name, CB_MANIFEST_MAX, &bytes, w->err);
 	if (r < 0)
 		return r;
+	r = cb_fs_read_fd(fd, name, CB_MANIFEST_MAX, &bytes, w->err);
+	if (r == -CB_E_INVALID) {
+		/* Too large: the loader says so, with all other problems. It sees a text that is.
+		 */
+		cb_error_release(w->err);
+		cb_str_clear(&bytes);
+		while (bytes.len <= CB_MANIFEST_MAX)
+			cb_str_add(&bytes, "\n");
+	} else if (r < 0) {
+		return r;
+	}
 	text.name = cb_arena_strdup(w->arena, name);
 	text.bytes = cb_arena_strndup(w->arena, cb_str_text(&bytes), bytes.len);
 	text.len = bytes.len;

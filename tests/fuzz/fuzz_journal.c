@@ -12,6 +12,7 @@
 
 #include "reconciler/base/error.h"
 #include "reconciler/journal/record.h"
+#include "tests/fuzz/bounds.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -93,6 +94,7 @@ static void check_without_tail(struct cb_arena *arena, const char *bytes,
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	cb_auto_arena struct cb_arena arena = {0};
+	struct bounds bounds = bounds_begin();
 	struct cb_scan scan;
 	char *bytes;
 
@@ -109,6 +111,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_frames(bytes, size, &scan);
 	check_verdict(bytes, size, &scan);
 	check_without_tail(&arena, bytes, &scan);
+	bounds_check(&bounds);
 	free(bytes);
 	return 0;
 }

@@ -6,10 +6,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "reconciler/base/error.h"
+#include "reconciler/model/field.h"
 #include "schema/manifest.h"
+#include "schema/utf8.h"
+#include "tests/fuzz/bounds.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -70,6 +74,23 @@ static int compare_places(const struct cb_origin *a, const struct cb_origin *b)
 	return order ? order : (a->column > b->column) - (a->column < b->column);
 }
 
+/* Nothing that a terminal acts on, or that moves what stands behind it. */
+static void check_excerpt(const struct cb_problem *problem)
+{
+	const struct cb_excerpt *excerpt = &problem->excerpt;
+	size_t len = excerpt->text ? strlen(excerpt->text) : 0;
+	unsigned long code = 0;
+
+	CB_ASSERT(!excerpt->text || excerpt->line > 0);
+	CB_ASSERT(excerpt->caret <= 10 * 80 && excerpt->caret <= 2 * len);
+	for (size_t i = 0; i < len;) {
+		size_t width = cb_utf8_next(excerpt->text + i, len - i, &code);
+
+		CB_ASSERT(width > 0 && !cb_utf8_is_hidden(code));
+		i += width;
+	}
+}
+
 static void check_problems(const struct result *r, bool shows)
 {
 	int errors = 0;
@@ -87,6 +108,7 @@ static void check_problems(const struct result *r, bool shows)
 		CB_ASSERT(shows ||
 			  (!strstr(problem->message, SECRET) && !strstr(problem->fix, SECRET) &&
 			   !strstr(problem->target, SECRET)));
+		check_excerpt(problem);
 		errors += problem->severity == CB_PROBLEM;
 	}
 	CB_ASSERT(errors == r->count);
@@ -165,12 +187,130 @@ static void check_equal(const struct result *a, const struct result *b)
 	}
 }
 
+/* The mutator: half of the time, something of the language is put at the start of a line or in the
+ * place of a value. libFuzzer's own would have to find the keys letter by letter.
+ * ------------------ */
+
+/* What people, editors and attackers write. */
+static const char *const odd[] = {
+	"~",
+	"off",
+	"010",
+	"22:22",
+	"2026-01-31",
+	"-1",
+	"99999999999999999999",
+	"1.5",
+	"\"\"",
+	"''",
+	"100GiB",
+	"100",
+	"${N}",
+	"${V}",
+	"${",
+	"[a, b]",
+	"{a: b}",
+	"&a x",
+	"*a",
+	"<<: *a",
+	"!!str 1",
+	"!x y",
+	"|\n    x\n",
+	">-\n    x\n",
+	"\"\\0\"",
+	"\"\\e[31m\"",
+	"\xe2\x80\xae",
+	"\xd0\xb0",
+	"\xef\xbb\xbf",
+	"\t",
+	"# x",
+	"---",
+	"...",
+	"%YAML 1.1",
+	"? a",
+	"- a",
+	"10.10.0.0/24",
+	"10.10.0.10",
+	"52:54:00:00:00:01",
+	"a",
+	"b",
+	"q7Zx",
+	"\xff",
+};
+
+/* One for each number, as far as there are. */
+static const char *word(unsigned number, char *buffer, size_t size)
+{
+	const struct cb_field *fields;
+	size_t n;
+
+	fields = cb_fields(&n);
+	if (number % 4 == 0)
+		return odd[number / 4 % CB_COUNT(odd)];
+	if (number % 4 == 1)
+		return fields[number / 4 % n].example;
+	if (number % 4 == 2) {
+		const char *dot = strrchr(fields[number / 4 % n].path, '.');
+
+		(void)snprintf(buffer, size, "%s: ", dot ? dot + 1 : fields[number / 4 % n].path);
+		return buffer;
+	}
+	(void)snprintf(buffer, size, "%*s", (int)(number / 4 % 8), "");
+	return buffer;
+}
+
+/* Where a line begins, or a value: behind ": " or a bracket. */
+static size_t place(const uint8_t *data, size_t size, unsigned number)
+{
+	size_t count = 0, found = 0;
+
+	for (int pass = 0; pass < 2; pass++) {
+		size_t wanted = count ? number % count : 0;
+
+		count = 0;
+		for (size_t i = 0; i < size; i++) {
+			if (!strchr("\n ,[{", data[i]) || !data[i])
+				continue;
+			if (pass == 1 && count == wanted)
+				found = i + 1;
+			count++;
+		}
+	}
+	return found;
+}
+
+/* libFuzzer's own, where this is built with it. */
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size) __attribute__((weak));
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
+{
+	char buffer[64];
+	const char *text = word(seed / 4, buffer, sizeof(buffer));
+	size_t len = strlen(text), at = place(data, size, seed / 7), gone = 0;
+
+	if (seed % 2 == 0 && LLVMFuzzerMutate)
+		return LLVMFuzzerMutate(data, size, max_size);
+	/* In the place of what stands there, up to the end of it. */
+	if (seed % 4 == 3) {
+		while (at + gone < size && data[at + gone] && !strchr("\n,]}", data[at + gone]))
+			gone++;
+	}
+	if (size - gone + len > max_size)
+		return size;
+	memmove(data + at + len, data + at + gone, size - at - gone);
+	memcpy(data + at, text, len);
+	return size - gone + len;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct result first, second;
+	struct bounds bounds = bounds_begin();
 	bool shows = memmem(data, size, SECRET, strlen(SECRET)) != NULL;
 
 	load(&first, data, size);
+	bounds_check(&bounds);
 	check_problems(&first, shows);
 	check_vms(&first, shows);
 	load(&second, data, size);

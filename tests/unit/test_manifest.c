@@ -469,7 +469,7 @@ static const struct wrong wrong[] = {
 	{"vm: @x\n", {"1:5 manifest.syntax|'@' cannot start a value|put the value in quotes"}},
 	{"vm: - a\n", {"1:5 manifest.syntax|a list cannot start here"}},
 	{"vm: \"\\q\"\n", {"1:6 manifest.syntax|unknown escape"}},
-	{"vm: {name: a}\n...\nx\n", {"3:1 manifest.syntax|text behind the end of the document"}},
+	{"vm: {name: a}\n...\nx\n", {"3:1 manifest.syntax|the next one has to begin with '---'"}},
 	{"vm: *x\n", {"1:5 manifest.syntax|there is no anchor 'x'", "1:5 manifest.type"}},
 	{"vm: &a {name: a, boot: *a}\n", {"1:24 manifest.syntax|stands inside what it refers to"}},
 	{"vm: {name: a, <<: 3}\n", {"1:19 manifest.type|'<<' wants a map"}},
@@ -678,8 +678,7 @@ static void limits_stop_what_no_person_writes(void **state)
 				   "# a comment that is quite long and says nothing at all\n");
 		load(&l, yaml.text);
 		check_problems(
-			&l,
-			(const char *[]){"1:1 manifest.limit|bytes: the limit is 1048576", NULL},
+			&l, (const char *[]){"1:1 manifest.limit|the limit is 1048576 bytes", NULL},
 			"t.yaml");
 	}
 }

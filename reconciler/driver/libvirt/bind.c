@@ -94,7 +94,7 @@ static int cb_bind_set_flag(const struct cb_bound *at, const struct cb_value *va
 	if (value->boolean)
 		(void)cb_xml_make(node, at->bind->place);
 	else
-		cb_xml_drop(cb_xml_child(node, at->bind->place));
+		cb_xml_drop_all(node, at->bind->place);
 	return 0;
 }
 

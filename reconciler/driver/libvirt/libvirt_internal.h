@@ -92,6 +92,8 @@ uint64_t cb_xml_number(xmlNodePtr node, uint64_t otherwise);
 void cb_xml_set_attr(xmlNodePtr node, const char *name, const char *value);
 void cb_xml_set_text(xmlNodePtr node, const char *text);
 void cb_xml_drop(xmlNodePtr node);
+/* Every child element of that name: the one behind the first would count then. */
+void cb_xml_drop_all(xmlNodePtr node, const char *name);
 void cb_xml_drop_attr(xmlNodePtr node, const char *name);
 /* The node and all below it as text. */
 void cb_xml_dump(xmlNodePtr node, struct cb_str *out);

@@ -114,7 +114,7 @@ int cb_bind_set_nic_link(const struct cb_bound *at, const struct cb_value *value
 
 	(void)err;
 	if (value->boolean)
-		cb_xml_drop(cb_xml_child(nic, "link"));
+		cb_xml_drop_all(nic, "link");
 	else
 		cb_xml_set_attr(cb_xml_make(nic, "link"), "state", "down");
 	return 0;

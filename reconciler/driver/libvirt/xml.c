@@ -180,6 +180,14 @@ void cb_xml_drop(xmlNodePtr node)
 	xmlFreeNode(node);
 }
 
+void cb_xml_drop_all(xmlNodePtr node, const char *name)
+{
+	xmlNodePtr child;
+
+	while ((child = cb_xml_child(node, name)))
+		cb_xml_drop(child);
+}
+
 void cb_xml_drop_attr(xmlNodePtr node, const char *name)
 {
 	xmlAttrPtr attr = node ? xmlHasNsProp(node, in(name), NULL) : NULL;
