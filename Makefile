@@ -72,7 +72,19 @@ $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(B)/libclonebox.a: $(LIB_SRC:%.c=$(B)/%.o)
+# The schemas of outputs are part of the program.
+SCHEMAS := $(sort $(wildcard schema/json/*.json))
+$(B)/schema/json/files.c: schema/json/embed $(SCHEMAS)
+	@mkdir -p $(@D)
+	$(call say,GEN,$@)schema/json/embed $(SCHEMAS) >$@.new && mv $@.new $@
+
+$(B)/schema/json/files.o: $(B)/schema/json/files.c
+	$(call say,CC,$@)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# `clonebox init` writes where the schema of manifests will be: the PREFIX of the build counts.
+$(B)/schema/starter.o: ALL_CFLAGS += -DCB_PREFIX='"$(PREFIX)"'
+
+$(B)/libclonebox.a: $(LIB_SRC:%.c=$(B)/%.o) $(B)/schema/json/files.o
 	@rm -f $@
 	$(call say,AR,$@)$(AR) rcs $@ $^
 
@@ -165,9 +177,10 @@ ZSH_COMPLETION  := $(SHARE)/zsh/site-functions/_clonebox
 FISH_COMPLETION := $(SHARE)/fish/vendor_completions.d/clonebox.fish
 MAN1 := $(SHARE)/man/man1/clonebox.1
 MAN5 := $(SHARE)/man/man5/clonebox.yaml.5
+SCHEMA_DIR := $(SHARE)/clonebox/schema
 
 .PHONY: install
-install: all ## program, manual and completions, below DESTDIR and PREFIX
+install: all ## program, manual, completions and schemas, below DESTDIR and PREFIX
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/clonebox
 	install -D -m 644 docs/man/clonebox.1 $(MAN1)
 	install -D -m 644 docs/man/clonebox.yaml.5 $(MAN5)
@@ -178,11 +191,16 @@ install: all ## program, manual and completions, below DESTDIR and PREFIX
 	install -D -m 644 build/completion/bash $(BASH_COMPLETION)
 	install -D -m 644 build/completion/zsh $(ZSH_COMPLETION)
 	install -D -m 644 build/completion/fish $(FISH_COMPLETION)
+	@mkdir -p build/completion/schema $(SCHEMA_DIR)
+	for kind in manifest profile policy $(notdir $(SCHEMAS:.json=)); do \
+		$(PROGRAM) schema $$kind >build/completion/schema/$$kind.json || exit 1; done
+	install -m 644 build/completion/schema/*.json $(SCHEMA_DIR)
 
 .PHONY: uninstall
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/clonebox $(MAN1) $(MAN5) $(BASH_COMPLETION) \
 		$(ZSH_COMPLETION) $(FISH_COMPLETION)
+	rm -rf $(SHARE)/clonebox/schema
 
 .PHONY: clean
 clean: ## remove what was built; what was downloaded stays

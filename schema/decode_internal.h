@@ -62,7 +62,10 @@ bool cb_is_word_of(const char *words, const char *text);
 bool cb_decode_typed(const struct cb_decode *d, const struct cb_field *field,
 		     const struct cb_yaml_node *node, struct cb_value *value);
 
-/* Appends the limits of such a field as people write them: "1s to 1d". */
+/* Appends a value of such a field as people write it, so that it is read as the same. */
+void cb_typed_add(struct cb_str *out, enum cb_field_type type, int64_t value);
+
+/* Appends the limits of such a field: "1s to 1d". */
 void cb_typed_limits(const struct cb_field *field, struct cb_str *out);
 
 /* "for example: ..." */

@@ -39,7 +39,7 @@ const char *cb_explain_prefix(enum cb_scope scope)
 	return "";
 }
 
-static const char *change_words(enum cb_mutability mutability)
+const char *cb_explain_change(enum cb_mutability mutability)
 {
 	switch (mutability) {
 	case CB_MUT_LIVE:
@@ -271,7 +271,7 @@ static void explain_field(struct cb_str *out, const struct cb_field *field)
 	if (change && !is_container(field))
 		cb_str_printf(out, "\n  %-10s%s: %s", "change",
 			      cb_mutability_name(change->mutability),
-			      change_words(change->mutability));
+			      cb_explain_change(change->mutability));
 	cb_str_printf(out, "\n  %-10s%s\n", "example", field->example);
 	/* CloneBox's siblings of `vm:` have the rows that they have below it. */
 	if (field->scope == CB_SCOPE_ROOT && !is_container(field) &&
@@ -478,7 +478,7 @@ void cb_explain_markdown(struct cb_str *out)
 	cb_str_add(out, "\n## What a change costs\n\n");
 	for (size_t i = 0; i < CB_COUNT(costs); i++)
 		cb_str_printf(out, "- **%s**: %s.\n", cb_mutability_name(costs[i]),
-			      change_words(costs[i]));
+			      cb_explain_change(costs[i]));
 }
 
 void cb_explain_keys(struct cb_str *out)
@@ -567,7 +567,7 @@ void cb_explain_man(struct cb_str *out)
 	cb_str_add(out, ".SS What a change costs\n");
 	for (size_t i = 0; i < CB_COUNT(costs); i++) {
 		cb_str_printf(out, ".TP\n.B %s\n", cb_mutability_name(costs[i]));
-		add_man(out, change_words(costs[i]));
+		add_man(out, cb_explain_change(costs[i]));
 		cb_str_add(out, ".\n");
 	}
 }

@@ -17,6 +17,10 @@ void cb_explain_keys(struct cb_str *out);
 
 /* Appends the keys as sections of a manual page (docs/man). */
 void cb_explain_man(struct cb_str *out);
+
+/* What follows from a change of such a key: "needs new disks". */
+const char *cb_explain_change(enum cb_mutability mutability);
+
 /* What stands in front of the paths of a scope when people speak of them: "vm.". */
 const char *cb_explain_prefix(enum cb_scope scope);
 

@@ -148,5 +148,6 @@ bool cb_desired_same(const struct cb_desired *a, const struct cb_desired *b)
 	return same_declarations(&a->hosts, &b->hosts) &&
 	       same_declarations(&a->images, &b->images) &&
 	       same_declarations(&a->networks, &b->networks) &&
-	       same_declarations(&a->pools, &b->pools);
+	       same_declarations(&a->pools, &b->pools) &&
+	       same_declarations(&a->policies, &b->policies) && same_spec(&a->rules, &b->rules);
 }

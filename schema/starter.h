@@ -7,8 +7,13 @@
 #include "reconciler/base/error.h"
 #include "reconciler/base/str.h"
 
-/* What editors know the manifest's JSON Schema by. */
-#define CB_STARTER_SCHEMA "urn:clonebox:manifest:v1"
+/* Where `make install` puts things. */
+#ifndef CB_PREFIX
+#	define CB_PREFIX "/usr/local"
+#endif
+
+/* The manifest's JSON Schema, for editors: a file, so that they need no network. */
+#define CB_STARTER_SCHEMA CB_PREFIX "/share/clonebox/schema/manifest.json"
 
 enum cb_starter_form {
 	CB_STARTER_ONE,   /* one VM, as CloneBox writes it */

@@ -24,8 +24,8 @@ static const char *how(const struct cb_decode *d, const struct cb_field *field,
 		    : "write a number and a unit: 512MiB, 8G, 10GB";
 }
 
-/* A limit in the form in which people write values. */
-static void add_limit(struct cb_str *out, const struct cb_field *field, int64_t value)
+/* In the unit that needs the least number: 10GB are 9765625KiB, too. */
+void cb_typed_add(struct cb_str *out, enum cb_field_type type, int64_t value)
 {
 	static const struct {
 		enum cb_field_type type;
@@ -43,14 +43,18 @@ static void add_limit(struct cb_str *out, const struct cb_field *field, int64_t 
 		{CB_TYPE_RATE, 1000, "Kbps"},
 		{CB_TYPE_RATE, 1, "bps"},
 		{CB_TYPE_BYTES, 1LL << 40, "TiB"},
+		{CB_TYPE_BYTES, 1000000000000, "TB"},
 		{CB_TYPE_BYTES, 1LL << 30, "GiB"},
+		{CB_TYPE_BYTES, 1000000000, "GB"},
 		{CB_TYPE_BYTES, 1LL << 20, "MiB"},
+		{CB_TYPE_BYTES, 1000000, "MB"},
 		{CB_TYPE_BYTES, 1LL << 10, "KiB"},
+		{CB_TYPE_BYTES, 1000, "KB"},
 		{CB_TYPE_BYTES, 1, "B"},
 	};
 
 	for (size_t i = 0; i < CB_COUNT(units) && value > 0; i++) {
-		if (units[i].type == field->type && value % units[i].size == 0) {
+		if (units[i].type == type && value % units[i].size == 0) {
 			cb_str_printf(out, "%" PRId64 "%s", value / units[i].size, units[i].name);
 			return;
 		}
@@ -60,9 +64,9 @@ static void add_limit(struct cb_str *out, const struct cb_field *field, int64_t 
 
 void cb_typed_limits(const struct cb_field *field, struct cb_str *out)
 {
-	add_limit(out, field, field->min);
+	cb_typed_add(out, field->type, field->min);
 	cb_str_add(out, " to ");
-	add_limit(out, field, field->max);
+	cb_typed_add(out, field->type, field->max);
 }
 
 static bool decode_measure(const struct cb_decode *d, const struct cb_field *field,

@@ -13,6 +13,21 @@ static void set_default(struct cb_arena *arena, struct cb_spec *spec, const stru
 		cb_spec_set(arena, spec, path, value, (struct cb_origin){.from = CB_FROM_DEFAULT});
 }
 
+/* What holds in a map is not said of one that is not there. */
+static bool is_there(const struct cb_spec *spec, const char *path)
+{
+	const char *dot = strrchr(path, '.');
+	size_t len = dot ? (size_t)(dot - path) + 1 : 0;
+
+	if (!dot)
+		return true;
+	cb_vec_each (const struct cb_entry, entry, spec) {
+		if (strncmp(entry->path, path, len) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* The row's default for each element of its list that is there. */
 static void set_in_list(struct cb_arena *arena, struct cb_spec *spec, const struct cb_spec *said,
 			const struct cb_field *field, const char *bracket)
@@ -53,10 +68,17 @@ struct cb_spec cb_write_complete(struct cb_arena *arena, enum cb_scope scope,
 			continue;
 		if (bracket)
 			set_in_list(arena, &out, spec, &fields[i], bracket);
-		else
+		else if (is_there(spec, fields[i].path))
 			set_default(arena, &out, &fields[i], fields[i].path);
 	}
 	return out;
+}
+
+bool cb_write_is_json(const struct cb_field *field, const struct cb_entry *entry)
+{
+	return field && entry->value.kind == CB_STRING &&
+	       (field->type == CB_TYPE_TEXTS || field->type == CB_TYPE_JSON ||
+		field->type == CB_TYPE_INTS || field->type == CB_TYPE_PAIRS);
 }
 
 const struct cb_declarations *cb_write_declarations(const struct cb_desired *desired,
@@ -68,5 +90,7 @@ const struct cb_declarations *cb_write_declarations(const struct cb_desired *des
 		return &desired->images;
 	if (strcmp(key, "networks") == 0)
 		return &desired->networks;
+	if (strcmp(key, "policies") == 0)
+		return &desired->policies;
 	return strcmp(key, "pools") == 0 ? &desired->pools : NULL;
 }

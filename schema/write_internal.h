@@ -11,6 +11,9 @@
 struct cb_spec cb_write_complete(struct cb_arena *arena, enum cb_scope scope,
 				 const struct cb_spec *spec);
 
+/* Whether the text of the entry is the JSON of its value. */
+bool cb_write_is_json(const struct cb_field *field, const struct cb_entry *entry);
+
 /* What there is besides VMs, by the key of the top level. */
 const struct cb_declarations *cb_write_declarations(const struct cb_desired *desired,
 						    const char *key);

@@ -22,8 +22,7 @@ static json_t *value_json(const struct cb_field *field, const struct cb_entry *e
 
 	if (entry->origin.sensitive)
 		return json_string(CB_WRITE_SECRET);
-	if (field && (field->type == CB_TYPE_TEXTS || field->type == CB_TYPE_JSON) &&
-	    entry->value.kind == CB_STRING && (json = json_loads(entry->value.string, 0, NULL)))
+	if (cb_write_is_json(field, entry) && (json = json_loads(entry->value.string, 0, NULL)))
 		return json;
 	switch (entry->value.kind) {
 	case CB_NONE:

@@ -3,11 +3,14 @@
 #include <string.h>
 
 #include "reconciler/model/text.h"
+#include "schema/decode_internal.h"
 #include "schema/format.h"
 #include "schema/scalar.h"
 #include "schema/write_internal.h"
 
 #define PLAIN "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./@+-=() "
+
+enum { KEY_MAX = 512 }; /* characters of a key of YAML in its short form: 1024 */
 
 struct writer {
 	struct cb_arena *arena;
@@ -117,6 +120,11 @@ static void add_size(struct cb_str *out, int64_t bytes)
 	cb_str_printf(out, "%" PRId64 "KiB", (bytes + 1023) / 1024);
 }
 
+static bool is_measure(enum cb_field_type type)
+{
+	return type == CB_TYPE_BYTES || type == CB_TYPE_RATE || type == CB_TYPE_DURATION;
+}
+
 static void add_value(struct cb_str *out, const struct cb_field *field,
 		      const struct cb_entry *entry)
 {
@@ -126,10 +134,14 @@ static void add_value(struct cb_str *out, const struct cb_field *field,
 		cb_str_add(out, CB_WRITE_SECRET);
 		return;
 	}
-	if (field->type == CB_TYPE_TEXTS || field->type == CB_TYPE_JSON)
+	if (cb_write_is_json(field, entry))
 		json = json_loads(entry->value.string, 0, NULL);
 	if (json)
 		add_json(out, json);
+	else if (entry->value.kind == CB_NONE)
+		cb_str_add(out, "null");
+	else if (is_measure(field->type))
+		cb_typed_add(out, field->type, entry->value.integer);
 	else if (field->type == CB_TYPE_SIZE)
 		add_size(out, entry->value.integer);
 	else if (entry->value.kind == CB_STRING)
@@ -252,6 +264,71 @@ static void add_free(const struct writer *w, const struct cb_field *field,
 	}
 }
 
+/* A key without a value; one that is too long for a line, in the form that may be longer. */
+static const char *host_key(const struct writer *w, const char *host, int columns)
+{
+	cb_auto_str struct cb_str key = {0};
+
+	add_text(&key, host, false);
+	if (key.len < KEY_MAX)
+		return cb_arena_printf(w->arena, "%*s%s:", columns, "", key.text);
+	return cb_arena_printf(w->arena, "%*s? %s\n%*s:", columns, "", key.text, columns, "");
+}
+
+/* How often the directory stands in front of the entry: a directory of the host may be mounted
+ * twice, and a key stands once. */
+static size_t again(const struct cb_spec *spec, const struct cb_entry *entry)
+{
+	size_t n = 0;
+
+	cb_vec_each (const struct cb_entry, other, spec) {
+		if (other == entry)
+			break;
+		n += strncmp(other->path, "paths[", strlen("paths[")) == 0 &&
+		     other->path[strlen(other->path) - 1] == ']' &&
+		     strcmp(other->value.string, entry->value.string) == 0;
+	}
+	return n;
+}
+
+/* `paths`: in the spec the guest's directory is the key, in a manifest the host's. */
+static void add_mount(const struct writer *w, const struct cb_spec *spec,
+		      const struct cb_entry *entry, const char *guest, int columns)
+{
+	cb_auto_str struct cb_str host = {0}, more = {0}, text = {0};
+	struct writer below = *w;
+
+	below.out = &more;
+	add_rows(&below, CB_SCOPE_VM, spec, "paths[]", entry->path, columns + 2);
+	cb_str_add(&host, entry->value.string);
+	for (size_t n = again(spec, entry); n > 0; n--)
+		cb_str_add(&host, "/");
+	cb_str_add(w->out, host_key(w, host.text, columns));
+	add_text(&text, guest, true);
+	if (more.len) {
+		cb_str_add(w->out, "\n");
+		add_line(w, columns + 2, "guest", text.text, &entry->origin);
+		cb_str_add(w->out, more.text);
+		return;
+	}
+	cb_str_printf(w->out, " %s", text.text);
+	if (w->origins)
+		add_origin(w->out, &entry->origin);
+	else
+		cb_str_add(w->out, "\n");
+}
+
+static void add_mounts(const struct writer *w, const struct cb_spec *spec, const char *path,
+		       int columns)
+{
+	cb_vec_each (const struct cb_entry, entry, spec) {
+		const char *guest = cb_field_element(w->arena, path, entry->path);
+
+		if (guest && entry->path[strlen(entry->path) - 1] == ']')
+			add_mount(w, spec, entry, guest, columns);
+	}
+}
+
 static void add_inner(const struct writer *w, const struct cb_field *field,
 		      const struct cb_spec *spec, const char *path, const char *leaf, int columns)
 {
@@ -264,6 +341,8 @@ static void add_inner(const struct writer *w, const struct cb_field *field,
 	below.out = &inner;
 	if (field->type == CB_TYPE_LIST)
 		add_list(&below, field, spec, path, columns + 2);
+	else if (field->type == CB_TYPE_MOUNTS)
+		add_mounts(&below, spec, path, columns + 2);
 	else if (keys)
 		add_free(&below, keys, spec, path, columns + 2);
 	else
@@ -293,9 +372,30 @@ static void add_rows(const struct writer *w, enum cb_scope scope, const struct c
 		entry = cb_spec_find(spec, at);
 		if (entry)
 			add_entry(w, columns, leaf, &fields[i], entry);
-		else if (fields[i].type == CB_TYPE_MAP || fields[i].type == CB_TYPE_LIST)
+		else if (fields[i].type == CB_TYPE_MAP || fields[i].type == CB_TYPE_LIST ||
+			 fields[i].type == CB_TYPE_MOUNTS)
 			add_inner(w, &fields[i], spec, at, leaf, columns);
 	}
+}
+
+/* What one of `policies` says and the VM has taken back, which it says with a null. */
+static struct cb_spec taken_back(const struct writer *w, const struct cb_vm *vm)
+{
+	const char *name = cb_spec_string(&vm->spec, "snapshots.policy");
+	const struct cb_declared *policy =
+		name ? cb_declared_find(&w->desired->policies, name) : NULL;
+	struct cb_spec out = {0};
+
+	cb_vec_each (const struct cb_entry, entry, &vm->spec)
+		cb_spec_set(w->arena, &out, entry->path, entry->value, entry->origin);
+	for (size_t i = 0; policy && i < policy->spec.len; i++) {
+		const char *path =
+			cb_arena_printf(w->arena, "snapshots.%s", policy->spec.items[i].path);
+
+		if (!cb_spec_find(&out, path))
+			cb_spec_set(w->arena, &out, path, (struct cb_value){0}, vm->origin);
+	}
+	return out;
 }
 
 /* Things. ------------------------------------------------------------------------------------- */
@@ -350,6 +450,7 @@ static void add_vms(const struct writer *w)
 		cb_str_add(w->out, "vms:\n");
 	cb_vec_each (const struct cb_vm, vm, &w->desired->vms) {
 		cb_auto_str struct cb_str first = {0};
+		struct cb_spec spec = taken_back(w, vm);
 		struct writer inner = *w;
 
 		inner.out = &first;
@@ -360,7 +461,7 @@ static void add_vms(const struct writer *w)
 		}
 		add_needs(&inner, vm, true);
 		add_needs(&inner, vm, false);
-		add_thing(w, vm->name, CB_SCOPE_VM, &vm->spec, &first);
+		add_thing(w, vm->name, CB_SCOPE_VM, &spec, &first);
 	}
 }
 

@@ -1,4 +1,4 @@
-/* Commands that only look: validate, status, explain, version. */
+/* Commands that only look: validate, status, explain, schema, version. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -7,6 +7,7 @@
 #include "reconciler/base/log.h"
 #include "reconciler/model/field.h"
 #include "schema/explain.h"
+#include "schema/json_schema.h"
 
 #ifndef CB_VERSION
 #	define CB_VERSION "0"
@@ -206,6 +207,16 @@ int cb_cmd_explain(const struct cb_cli *cli)
 	cb_auto_str struct cb_str text = {0};
 
 	if (cb_explain(cli->n_words ? cli->words[0] : NULL, &text, &err) < 0)
+		return cb_ui_error(&err);
+	return cb_ui_print(text.text);
+}
+
+int cb_cmd_schema(const struct cb_cli *cli)
+{
+	cb_auto_error struct cb_error err = {0};
+	cb_auto_str struct cb_str text = {0};
+
+	if (cb_json_schema(cli->n_words ? cli->words[0] : "manifest", &text, &err) < 0)
 		return cb_ui_error(&err);
 	return cb_ui_print(text.text);
 }

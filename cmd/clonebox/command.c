@@ -158,6 +158,8 @@ static const struct cb_command commands[] = {
 	 OUTPUT | SETTINGS, cb_cmd_config},
 	{"explain", "[KEY]", 0, 1, "what a key of the manifest means, and what changing it costs",
 	 0, cb_cmd_explain},
+	{"schema", "[KIND]", 0, 1, "JSON Schema of manifests, for editors, or of another kind of file or output",
+	 0, cb_cmd_schema},
 	{"completion", "bash | zsh | fish", 1, 1, "what makes a shell complete commands, options and names",
 	 0, cb_cmd_completion},
 	{"version", "", 0, 0, "versions of clonebox and libvirt", OUTPUT, cb_cmd_version},

@@ -134,6 +134,7 @@ int cb_cmd_trash(const struct cb_cli *cli);
 int cb_cmd_recover(const struct cb_cli *cli);
 int cb_cmd_transaction(const struct cb_cli *cli);
 int cb_cmd_explain(const struct cb_cli *cli);
+int cb_cmd_schema(const struct cb_cli *cli);
 int cb_cmd_config(const struct cb_cli *cli);
 int cb_cmd_completion(const struct cb_cli *cli);
 

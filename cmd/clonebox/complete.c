@@ -12,6 +12,7 @@
 #include "reconciler/journal/journal.h"
 #include "reconciler/source/files.h"
 #include "schema/explain.h"
+#include "schema/json_schema.h"
 #include "schema/manifest.h"
 
 enum { PATIENCE_MS = 700 };
@@ -203,10 +204,19 @@ static void offer_keys(void)
 	(void)fputs(cb_str_text(&keys), stdout);
 }
 
+static void offer_schemas(void)
+{
+	const char *kind;
+
+	begin("words");
+	for (size_t i = 0; (kind = cb_json_schema_kind(i)); i++)
+		offer(kind, "");
+}
+
 /* `kind` is `len` bytes of "[VM]...", "SETTING". */
 static void offer_kind(struct line *line, const char *kind, size_t len)
 {
-	static const char *const kinds[] = {"VM", "ID", "KEY", "SETTING", "VALUE"};
+	static const char *const kinds[] = {"VM", "ID", "KEY", "SETTING", "VALUE", "KIND"};
 	size_t which = 0;
 
 	while (len > 0 && strchr("[]. ", kind[len - 1]))
@@ -233,6 +243,9 @@ static void offer_kind(struct line *line, const char *kind, size_t len)
 		break;
 	case 4:
 		offer_setting_value(line);
+		break;
+	case 5:
+		offer_schemas();
 		break;
 	default:
 		begin("words");

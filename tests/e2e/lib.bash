@@ -108,6 +108,7 @@ check() {
 }
 
 finish() {
+	json_as_promised
 	printf '%s passed, %s failed\n' "$passed" "$failed"
 	[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
 	exit
@@ -167,9 +168,30 @@ clonebox() {
 	sed 's/^/  2 /' "$err"
 	printf '  = %s\n' "$status"
 	injected=()
+	keep_json "$@"
 	[ $status -ne 124 ] || fail "clonebox $*: did not end within $limit s"
 	[ $status -lt 131 ] || [ $status -eq 137 ] || fail "clonebox $*: ended by signal $((status - 128))"
 	! grep -q $'\033' "$out" "$err" || fail "clonebox $*: colour where there is no terminal"
+}
+
+# What was printed as JSON is kept for the end: one validator for all of it is fast.
+keep_json() {
+	local kept
+	[[ " $* " =~ \ (-o\ ?|--output[ =])json\  && -s $out && $status -lt 124 ]] || return 0
+	mkdir -p "$work/json"
+	kept=$(mktemp "$work/json/XXXXXX.json")
+	cp "$out" "$kept"
+	printf '%s: clonebox %s\n' "${name:-}" "$*" >"${kept%json}call"
+}
+
+# A test of its own: all of it is as `clonebox schema` says.
+json_as_promised() {
+	[ -d "$work/json" ] || return 0
+	if "$testbed_root/tests/schema/check" --outputs "$work/json" "$program"; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+	fi
 }
 
 # expect STATUS ARGUMENT...

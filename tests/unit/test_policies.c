@@ -360,7 +360,7 @@ static void snapshot_policies_that_cannot_be_are_told(void **state)
 		{"policies: {nightly: {}}\nvm: {name: a, snapshots: nihgtly}\n",
 		 {"2:26 manifest.reference|did you mean 'nightly'?"}},
 		{"policies: {p: {schedule: 0 25 * * *}}\n",
-		 {"1:26 manifest.schedule|'schedule' is no schedule, hour: 25 is not"}},
+		 {"1:26 manifest.schedule|'schedule' is no schedule: hour: 25 is not"}},
 		{"policies: {p: {schedule: '@daily', interval: 12h}}\n",
 		 {"1:46 manifest.value|[p]|'interval' and 'schedule', at t.yaml:1:26"}},
 		{"policies: {p: {min_snapshots: 5, max_snapshots: 2}}\n",
