@@ -273,30 +273,34 @@ static void refine_vm(json_t *schema, bool named)
 	json_object_set_new(schema, "allOf", json_pack("[o,o]", cb_json_ref(CB_JSON_VM), rule));
 }
 
-static void refine_manifest(const struct making *m, json_t *root)
+/* What stands at the top of a file. */
+static json_t *root_of(const struct making *m)
 {
+	json_t *root = object_of(m, CB_SCOPE_ROOT, "");
 	json_t *properties = json_object_get(root, "properties");
 	json_t *defaults = json_object_get(m->definitions, "defaults");
 
-	refine_vm(json_object_get(properties, "vm"), true);
 	refine_vm(json_object_get(json_object_get(properties, "profiles"), "additionalProperties"),
 		  false);
 	refine_vm(json_object_get(json_object_get(defaults, "properties"), "vm"), false);
-	add_root_rules(root);
+	/* Nothing at all is no defaults. */
+	json_object_set_new(defaults, "type", json_string("object"));
+	return root;
 }
 
 static json_t *manifest(struct making *m)
 {
-	json_t *root = object_of(m, CB_SCOPE_ROOT, "");
+	json_t *root = root_of(m);
 
-	refine_manifest(m, root);
+	refine_vm(json_object_get(json_object_get(root, "properties"), "vm"), true);
+	add_root_rules(root);
 	return root;
 }
 
 /* .clonebox.d/NAME.yaml: the keys of a VM, below `vm:` or not, and what stands beside it. */
 static json_t *profile(struct making *m)
 {
-	json_t *root = object_of(m, CB_SCOPE_ROOT, ""), *flat = object_of(m, CB_SCOPE_VM, "");
+	json_t *root = root_of(m), *flat = object_of(m, CB_SCOPE_VM, "");
 	json_t *properties = json_object_get(root, "properties"), *schema;
 	const char *key;
 
@@ -307,6 +311,8 @@ static json_t *profile(struct making *m)
 			json_object_set(properties, key, schema);
 	}
 	json_decref(flat);
+	/* It makes no VM. */
+	json_object_del(properties, "vms");
 	return root;
 }
 
