@@ -1,4 +1,4 @@
-#include "schema/explain.h"
+#include "schema/explain_internal.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -7,13 +7,7 @@
 #include "schema/decode_internal.h"
 #include "schema/suggest.h"
 
-/* The places where keys stand, in the order in which people should read of them. */
-static const struct {
-	enum cb_scope scope;
-	const char *prefix; /* of paths, as people say them */
-	const char *key;    /* of the top level */
-	const char *title, *where;
-} places[] = {
+const struct cb_explain_place cb_explain_places[CB_EXPLAIN_PLACES] = {
 	{CB_SCOPE_ROOT, "", "", "Top level", NULL},
 	{CB_SCOPE_VM, "vm.", "vms", "Keys of a VM",
 	 "Below `vm:`, or below a name in `vms:` or `profiles:`."},
@@ -32,9 +26,9 @@ static const struct {
 
 const char *cb_explain_prefix(enum cb_scope scope)
 {
-	for (size_t i = 0; i < CB_COUNT(places); i++) {
-		if (places[i].scope == scope)
-			return places[i].prefix;
+	for (size_t i = 0; i < CB_EXPLAIN_PLACES; i++) {
+		if (cb_explain_places[i].scope == scope)
+			return cb_explain_places[i].prefix;
 	}
 	return "";
 }
@@ -68,12 +62,7 @@ const char *cb_explain_change(enum cb_mutability mutability)
 	return "";
 }
 
-/* In the order in which people should read of them. */
-static const enum cb_mutability costs[] = {CB_MUT_LIVE,      CB_MUT_RESTART, CB_MUT_RECREATE,
-					   CB_MUT_IMMUTABLE, CB_MUT_STATE,   CB_MUT_RECORD,
-					   CB_MUT_SEED,      CB_MUT_LOAD,    CB_MUT_LATER};
-
-static void add_type(struct cb_str *out, const struct cb_field *field)
+void cb_explain_type(struct cb_str *out, const struct cb_field *field)
 {
 	switch (field->type) {
 	case CB_TYPE_BOOL:
@@ -165,7 +154,7 @@ static void add_type(struct cb_str *out, const struct cb_field *field)
 }
 
 /* Nothing where there are none. */
-static void add_limits(struct cb_str *out, const struct cb_field *field)
+void cb_explain_limits(struct cb_str *out, const struct cb_field *field)
 {
 	if (field->type == CB_TYPE_INT || field->type == CB_TYPE_INTS)
 		cb_str_printf(out, "%" PRId64 " to %" PRId64, field->min, field->max);
@@ -179,7 +168,7 @@ static void add_limits(struct cb_str *out, const struct cb_field *field)
 			      field->type == CB_TYPE_TEXTS ? "each " : "", field->min, field->max);
 }
 
-static const char *initial_words(const struct cb_field *field)
+const char *cb_explain_initial(const struct cb_field *field)
 {
 	if (!field->initial)
 		return "none";
@@ -194,7 +183,7 @@ static enum cb_scope scope_below(const struct cb_field *field)
 	return cb_field_scope_below(field->scope, field->path, &named);
 }
 
-static bool is_container(const struct cb_field *field)
+bool cb_explain_is_container(const struct cb_field *field)
 {
 	return scope_below(field) != CB_SCOPE_ROOT;
 }
@@ -203,7 +192,7 @@ static bool is_below(const struct cb_field *field, const struct cb_field *map)
 {
 	size_t len = strlen(map->path);
 
-	if (is_container(map))
+	if (cb_explain_is_container(map))
 		return field->scope == scope_below(map);
 	if (map->convert == CB_CONVERT_INTO)
 		return false;
@@ -257,10 +246,10 @@ static void explain_field(struct cb_str *out, const struct cb_field *field)
 
 	add_path(out, field);
 	cb_str_printf(out, "\n\n  %s\n\n  %-10s", field->doc, "type");
-	add_type(out, field);
+	cb_explain_type(out, field);
 	if (field->type != CB_TYPE_MAP && field->mutability != CB_MUT_LATER && !field->target)
-		cb_str_printf(out, "\n  %-10s%s", "default", initial_words(field));
-	add_limits(&limits, field);
+		cb_str_printf(out, "\n  %-10s%s", "default", cb_explain_initial(field));
+	cb_explain_limits(&limits, field);
 	if (limits.len > 0)
 		cb_str_printf(out, "\n  %-10s%s", "limits", limits.text);
 	if (field->target && *field->target)
@@ -268,13 +257,13 @@ static void explain_field(struct cb_str *out, const struct cb_field *field)
 			      field->target);
 	if (field->target)
 		change = cb_field_find(field->scope, field->target);
-	if (change && !is_container(field))
+	if (change && !cb_explain_is_container(field))
 		cb_str_printf(out, "\n  %-10s%s: %s", "change",
 			      cb_mutability_name(change->mutability),
 			      cb_explain_change(change->mutability));
 	cb_str_printf(out, "\n  %-10s%s\n", "example", field->example);
 	/* CloneBox's siblings of `vm:` have the rows that they have below it. */
-	if (field->scope == CB_SCOPE_ROOT && !is_container(field) &&
+	if (field->scope == CB_SCOPE_ROOT && !cb_explain_is_container(field) &&
 	    cb_field_find(CB_SCOPE_VM, field->path))
 		field = cb_field_find(CB_SCOPE_VM, field->path);
 	if (field->type == CB_TYPE_MAP || field->type == CB_TYPE_LIST ||
@@ -284,9 +273,9 @@ static void explain_field(struct cb_str *out, const struct cb_field *field)
 
 static void explain_all(struct cb_str *out)
 {
-	for (size_t k = 0; k < CB_COUNT(places); k++) {
-		cb_str_printf(out, "%s%s:\n", k ? "\n" : "", places[k].title);
-		add_lines(out, NULL, places[k].scope, "");
+	for (size_t k = 0; k < CB_EXPLAIN_PLACES; k++) {
+		cb_str_printf(out, "%s%s:\n", k ? "\n" : "", cb_explain_places[k].title);
+		add_lines(out, NULL, cb_explain_places[k].scope, "");
 	}
 	cb_str_add(out, "\n'clonebox explain KEY' tells more of one of them.\n");
 }
@@ -332,10 +321,10 @@ static const struct cb_field *find(const char *path)
 		return find_below(CB_SCOPE_VM, path + strlen("defaults.vm."));
 	if (len == 2 && strncmp(path, "vm", len) == 0 && path[len])
 		return find_below(CB_SCOPE_VM, path + len + 1);
-	for (size_t i = 1; i < CB_COUNT(places); i++) {
-		if (strlen(places[i].key) == len && strncmp(places[i].key, path, len) == 0 &&
-		    path[len])
-			return find_below(places[i].scope, path + len + 1);
+	for (size_t i = 1; i < CB_EXPLAIN_PLACES; i++) {
+		if (strlen(cb_explain_places[i].key) == len &&
+		    strncmp(cb_explain_places[i].key, path, len) == 0 && path[len])
+			return find_below(cb_explain_places[i].scope, path + len + 1);
 	}
 	if (strncmp(path, "profiles.", len + 1) == 0 && path[len])
 		return find_below(CB_SCOPE_VM, path + len + 1);
@@ -349,11 +338,11 @@ static int unknown(const char *path, struct cb_error *err)
 	const struct cb_field *field = NULL;
 
 	(void)cb_error_set(err, CB_E_USAGE, "there is no key '%s'", path);
-	for (size_t i = 1; i < CB_COUNT(places) && !field; i++) {
-		size_t len = strlen(places[i].key);
+	for (size_t i = 1; i < CB_EXPLAIN_PLACES && !field; i++) {
+		size_t len = strlen(cb_explain_places[i].key);
 
-		if (strncmp(places[i].key, path, len) == 0 && path[len] == '.')
-			field = cb_suggest_field(places[i].scope, "", key);
+		if (strncmp(cb_explain_places[i].key, path, len) == 0 && path[len] == '.')
+			field = cb_suggest_field(cb_explain_places[i].scope, "", key);
 	}
 	if (!field)
 		field = cb_suggest_field(CB_SCOPE_VM, "", key);
@@ -380,107 +369,6 @@ int cb_explain(const char *path, struct cb_str *out, struct cb_error *err)
 	return 0;
 }
 
-/* Text in a cell: a bar would end it. */
-static void add_cell(struct cb_str *out, const char *text, const char *mark)
-{
-	cb_str_printf(out, " %s", mark);
-	for (const char *p = text; *p; p++)
-		cb_str_add_bytes(out, *p == '|' ? "\\|" : p, *p == '|' ? 2 : 1);
-	cb_str_printf(out, "%s |", mark);
-}
-
-static void add_row(struct cb_str *out, const struct cb_field *field)
-{
-	cb_auto_str struct cb_str type = {0}, limits = {0};
-
-	add_type(&type, field);
-	add_limits(&limits, field);
-	if (limits.len > 0)
-		cb_str_printf(&type, "; %s", limits.text);
-	cb_str_add(out, "|");
-	add_cell(out, field->path, "`");
-	add_cell(out, type.text, "");
-	add_cell(out, field->initial ? initial_words(field) : "", "");
-	add_cell(out, is_container(field) ? "" : cb_mutability_name(field->mutability), "");
-	add_cell(out, field->doc, "");
-	add_cell(out, field->example, "`");
-	cb_str_add(out, "\n");
-}
-
-/* The rows of one kind in a list below the table; nothing where there are none. */
-static void add_list(struct cb_str *out, enum cb_scope scope, enum cb_mutability mutability,
-		     const char *title)
-{
-	const struct cb_field *fields;
-	size_t n, some = 0;
-
-	fields = cb_fields(&n);
-	for (size_t i = 0; i < n; i++) {
-		if (fields[i].scope == scope && fields[i].mutability == mutability &&
-		    !fields[i].target)
-			cb_str_printf(out, "%s `%s`", some++ ? "," : title, fields[i].path);
-	}
-	if (some)
-		cb_str_add(out, ".\n");
-}
-
-static void add_spellings(struct cb_str *out, enum cb_scope scope)
-{
-	const struct cb_field *fields;
-	size_t n, some = 0;
-
-	fields = cb_fields(&n);
-	for (size_t i = 0; i < n; i++) {
-		cb_auto_str struct cb_str type = {0};
-
-		if (fields[i].scope != scope || !fields[i].target)
-			continue;
-		if (some++ == 0)
-			cb_str_add(out, "\nOther spellings:\n\n| key | value | is | example |\n"
-					"|--|--|--|--|\n");
-		add_type(&type, &fields[i]);
-		cb_str_add(out, "|");
-		add_cell(out, fields[i].path, "`");
-		add_cell(out, type.text, "");
-		add_cell(out, *fields[i].target ? fields[i].target : "what stands beside it",
-			 *fields[i].target ? "`" : "");
-		add_cell(out, fields[i].example, "`");
-		cb_str_add(out, "\n");
-	}
-}
-
-static void add_table(struct cb_str *out, enum cb_scope scope)
-{
-	const struct cb_field *fields;
-	size_t n;
-
-	cb_str_add(out, "| key | value | default | change | meaning | example |\n"
-			"|--|--|--|--|--|--|\n");
-	fields = cb_fields(&n);
-	for (size_t i = 0; i < n; i++) {
-		if (fields[i].scope == scope && fields[i].mutability != CB_MUT_LATER &&
-		    fields[i].mutability != CB_MUT_UNMANAGED && !fields[i].target)
-			add_row(out, &fields[i]);
-	}
-	add_spellings(out, scope);
-	add_list(out, scope, CB_MUT_UNMANAGED, "\nKnown from CloneBox, and left alone:");
-	add_list(out, scope, CB_MUT_LATER, "\nKnown from CloneBox, not acted on by this version:");
-}
-
-void cb_explain_markdown(struct cb_str *out)
-{
-	for (size_t i = 0; i < CB_COUNT(places); i++) {
-		cb_str_printf(out, "%s## %s\n\n", i ? "\n" : "", places[i].title);
-		if (places[i].where)
-			cb_str_printf(out, "%s\n\n", places[i].where);
-		add_table(out, places[i].scope);
-	}
-	cb_str_add(out, "\n## What a change costs\n\n");
-	for (size_t i = 0; i < CB_COUNT(costs); i++)
-		cb_str_printf(out, "- **%s**: %s.\n", cb_mutability_name(costs[i]),
-			      cb_explain_change(costs[i]));
-}
-
 void cb_explain_keys(struct cb_str *out)
 {
 	const struct cb_field *fields;
@@ -490,84 +378,5 @@ void cb_explain_keys(struct cb_str *out)
 	for (size_t i = 0; i < n; i++) {
 		add_path(out, &fields[i]);
 		cb_str_printf(out, "\t%s\n", fields[i].doc);
-	}
-}
-
-/* Text in a page: what troff would take for its own is escaped, and a word longer than a line may
- * be broken. */
-static void add_man(struct cb_str *out, const char *text)
-{
-	enum { LONG_WORD = 40 };
-
-	size_t word = 0;
-
-	for (const char *p = text; *p; p++) {
-		word = *p == ' ' ? 0 : word + 1;
-		if (word > LONG_WORD) {
-			cb_str_add(out, "\\:");
-			word = 1;
-		}
-		if (*p == '\\')
-			cb_str_add(out, "\\e");
-		else if (*p == '"')
-			cb_str_add(out, "\\(dq");
-		else if (*p == '-' || *p == '\'' || *p == '.')
-			cb_str_printf(out, *p == '-' ? "\\-" : "\\&%c", *p);
-		else if (*p != '`')
-			cb_str_add_bytes(out, p, 1);
-	}
-}
-
-static void add_man_row(struct cb_str *out, const struct cb_field *field)
-{
-	cb_auto_str struct cb_str type = {0};
-
-	cb_str_add(out, ".TP\n.B ");
-	add_man(out, field->path);
-	cb_str_add(out, "\n");
-	add_man(out, field->doc);
-	cb_str_add(out, "\n");
-	add_type(&type, field);
-	cb_str_add(&type, "; ");
-	add_limits(&type, field);
-	if (strcmp(type.text + type.len - 2, "; ") != 0)
-		cb_str_add(&type, "; ");
-	if (field->initial)
-		cb_str_printf(&type, "default %s; ", initial_words(field));
-	if (!is_container(field))
-		cb_str_printf(&type, "change: %s; ", cb_mutability_name(field->mutability));
-	type.text[type.len - 2] = '.';
-	type.text[type.len - 1] = '\0';
-	type.text[0] = (char)(type.text[0] >= 'a' && type.text[0] <= 'z' ? type.text[0] - 'a' + 'A'
-									 : type.text[0]);
-	add_man(out, type.text);
-	cb_str_add(out, "\n.br\nFor example:\n.B ");
-	add_man(out, field->example);
-	cb_str_add(out, "\n");
-}
-
-void cb_explain_man(struct cb_str *out)
-{
-	const struct cb_field *fields;
-	size_t n;
-
-	fields = cb_fields(&n);
-	for (size_t k = 0; k < CB_COUNT(places); k++) {
-		cb_str_printf(out, ".SS %s\n", places[k].title);
-		if (places[k].where) {
-			add_man(out, places[k].where);
-			cb_str_add(out, "\n");
-		}
-		for (size_t i = 0; i < n; i++) {
-			if (fields[i].scope == places[k].scope &&
-			    fields[i].mutability != CB_MUT_LATER)
-				add_man_row(out, &fields[i]);
-		}
-	}
-	cb_str_add(out, ".SS What a change costs\n");
-	for (size_t i = 0; i < CB_COUNT(costs); i++) {
-		cb_str_printf(out, ".TP\n.B %s\n", cb_mutability_name(costs[i]));
-		add_man(out, cb_explain_change(costs[i]));
-		cb_str_add(out, ".\n");
 	}
 }
