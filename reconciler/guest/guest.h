@@ -74,6 +74,9 @@ struct cb_guest_files {
 	struct cb_str user_data, meta_data, network_config;
 };
 
+/* Whether all of it can be told: CB_E_INVALID as cb_guest_render, which checks it, too. */
+CB_CHECKED int cb_guest_check(const struct cb_guest *guest, struct cb_error *err);
+
 /* Renders the files (to be wiped by the caller, also after an error). CB_E_INVALID: something
  * cannot be told to a guest, the message says which key and why. */
 CB_CHECKED int cb_guest_render(const struct cb_guest *guest, struct cb_guest_files *out,

@@ -10,9 +10,6 @@
 
 #include "reconciler/guest/guest.h"
 
-/* check.c: whether all of it can be told. What passed needs no more checks when it is rendered. */
-CB_CHECKED int cb_guest_check(const struct cb_guest *guest, struct cb_error *err);
-
 /* The host name that the guest gets. */
 const char *cb_guest_hostname(const struct cb_guest *guest);
 

@@ -86,25 +86,21 @@ static void add_mounts(struct cb_arena *arena, const struct cb_spec *wanted, str
 		      by_place);
 }
 
-int cb_session_seed(void *ctx, const struct cb_transaction *transaction, const struct cb_step *step,
-		    struct cb_str *out, struct cb_error *err)
+static const struct cb_change *change_of(const struct cb_changes *changes, const char *vm)
 {
-	const struct cb_session *session = ctx;
-	cb_auto_arena struct cb_arena arena = {0};
-	const struct cb_change *change = NULL;
-	struct cb_guest_files files = {0};
-	struct cb_guest guest;
-	const struct cb_spec *wanted;
-	int r;
-
-	cb_vec_each (const struct cb_change, candidate, &session->planned->changes) {
-		if (candidate->target == CB_TARGET_VM &&
-		    strcmp(candidate->name, transaction->name) == 0)
-			change = candidate;
+	cb_vec_each (const struct cb_change, change, changes) {
+		if (change->target == CB_TARGET_VM && strcmp(change->name, vm) == 0)
+			return change;
 	}
-	CB_ASSERT(change);
-	wanted = &change->wanted;
-	guest = (struct cb_guest){
+	return NULL;
+}
+
+/* All that the guest is told. */
+static struct cb_guest guest_of(struct cb_arena *arena, const struct cb_transaction *transaction,
+				const struct cb_change *change, const struct cb_step *step)
+{
+	const struct cb_spec *wanted = &change->wanted;
+	struct cb_guest guest = {
 		.name = transaction->name,
 		.uuid = transaction->uuid,
 		.generation = (unsigned)cb_spec_int(&step->args, "generation", 1),
@@ -115,18 +111,60 @@ int cb_session_seed(void *ctx, const struct cb_transaction *transaction, const s
 		.password = cb_spec_string(wanted, "password"),
 		.cloud_init = cb_spec_string(wanted, "cloud_init"),
 	};
+
 	if (cb_spec_string(wanted, "ssh_public_key"))
-		cb_vec_push(&arena, &guest.ssh_keys, cb_spec_string(wanted, "ssh_public_key"));
-	GATHER(&arena, wanted, "ssh_keys", &guest.ssh_keys);
-	GATHER(&arena, wanted, "packages", &guest.packages);
-	GATHER(&arena, wanted, "snap_packages", &guest.snap_packages);
-	GATHER(&arena, wanted, "services", &guest.services);
-	GATHER(&arena, wanted, "post_commands", &guest.post_commands);
-	add_nics(&arena, transaction, change, &guest);
-	add_mounts(&arena, wanted, &guest);
+		cb_vec_push(arena, &guest.ssh_keys, cb_spec_string(wanted, "ssh_public_key"));
+	GATHER(arena, wanted, "ssh_keys", &guest.ssh_keys);
+	GATHER(arena, wanted, "packages", &guest.packages);
+	GATHER(arena, wanted, "snap_packages", &guest.snap_packages);
+	GATHER(arena, wanted, "services", &guest.services);
+	GATHER(arena, wanted, "post_commands", &guest.post_commands);
+	add_nics(arena, transaction, change, &guest);
+	add_mounts(arena, wanted, &guest);
+	return guest;
+}
+
+int cb_session_seed(void *ctx, const struct cb_transaction *transaction, const struct cb_step *step,
+		    struct cb_str *out, struct cb_error *err)
+{
+	const struct cb_session *session = ctx;
+	cb_auto_arena struct cb_arena arena = {0};
+	const struct cb_change *change = change_of(&session->planned->changes, transaction->name);
+	struct cb_guest_files files = {0};
+	struct cb_guest guest;
+	int r;
+
+	CB_ASSERT(change);
+	guest = guest_of(&arena, transaction, change, step);
 	r = cb_guest_render(&guest, &files, err);
 	if (r == 0)
 		r = cb_guest_seed(&files, out, err);
 	cb_guest_files_wipe(&files);
 	return r;
+}
+
+void cb_session_check_seeds(struct cb_arena *arena, struct cb_planned *planned)
+{
+	cb_vec_each (const struct cb_transaction, transaction, &planned->plan.transactions) {
+		cb_vec_each (const struct cb_step, step, &transaction->steps) {
+			cb_auto_error struct cb_error err = {0};
+			const struct cb_change *change;
+			struct cb_problem problem = {.severity = CB_PROBLEM,
+						     .check = "guest.seed",
+						     .target = transaction->name};
+			struct cb_guest guest;
+
+			if (step->kind != CB_STEP_KIND_SEED_CREATE)
+				continue;
+			change = change_of(&planned->changes, transaction->name);
+			guest = guest_of(arena, transaction, change, step);
+			if (cb_guest_check(&guest, &err) == 0)
+				continue;
+			problem.message = cb_arena_strdup(arena, err.message);
+			problem.fix = err.hint ? cb_arena_strdup(arena, err.hint)
+					       : "`clonebox explain` says what the key wants";
+			problem.origin = change->vm->origin;
+			cb_vec_push(arena, &planned->plan.problems, problem);
+		}
+	}
 }

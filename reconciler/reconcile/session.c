@@ -255,6 +255,7 @@ int cb_session_plan(struct cb_session *session, const struct cb_request *request
 				.shutdown_timeout = request->shutdown_timeout,
 			},
 			&out->plan);
+	cb_session_check_seeds(arena, out);
 	return note_unfinished(session, arena, out, err);
 }
 

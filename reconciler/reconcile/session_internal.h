@@ -62,6 +62,9 @@ CB_CHECKED int cb_session_seed(void *session, const struct cb_transaction *trans
 			       const struct cb_step *step, struct cb_str *out,
 			       struct cb_error *err);
 
+/* A problem for each seed of the plan that could not be made. */
+void cb_session_check_seeds(struct cb_arena *arena, struct cb_planned *planned);
+
 /* Fills the engine's context from the session's. */
 struct cb_apply_context cb_session_context(struct cb_session *session);
 
