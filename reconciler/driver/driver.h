@@ -238,10 +238,9 @@ struct cb_driver_ops {
 				  const char *pool, struct cb_volumes *out, struct cb_error *err);
 	CB_CHECKED int (*volume)(struct cb_driver *driver, struct cb_arena *arena, const char *pool,
 				 const char *name, struct cb_volume *out, struct cb_error *err);
-	/* CB_E_EXISTS if the name is taken by what the last refresh has shown; a file that it has
-	 * not may be overwritten, so take a new name, or refresh first. Sparse (allocation 0).
-	 * CB_E_BUSY as of pool_refresh. For an upload: raw, of the file's length, whatever the file
-	 * is; the next refresh says what it was found to be. */
+	/* CB_E_EXISTS if the name is taken, also by a file that no refresh has shown yet. Sparse
+	 * (allocation 0). CB_E_BUSY as of pool_refresh. For an upload: raw, of the file's length,
+	 * whatever the file is; the next refresh says what it was found to be. */
 	CB_CHECKED int (*volume_create)(struct cb_driver *driver, const struct cb_volume_new *spec,
 					struct cb_error *err);
 	/* Overwrites the content from its start. CB_E_IO if the source does not give `size` bytes;

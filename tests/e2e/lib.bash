@@ -209,6 +209,9 @@ background() {
 	out=$test_dir/out
 	err=$test_dir/err
 	printf '+ clonebox %s &\n' "$*"
+	# What an earlier one said must not be taken for this one's.
+	: >"$out"
+	: >"$err"
 	(
 		cd "$project" || exit 125
 		# A shell lets what it puts in the background ignore Ctrl-C.

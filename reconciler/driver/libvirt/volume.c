@@ -156,6 +156,20 @@ static xmlDocPtr new_document(const struct cb_volume_new *spec)
 	return doc;
 }
 
+/* libvirt refuses a file that it has not listed, too, and has no code of its own for that. */
+static int unseen(struct cb_libvirt *host, virStoragePoolPtr pool, const struct cb_volume_new *spec,
+		  struct cb_error *err)
+{
+	cb_auto_volume virStorageVolPtr volume = NULL;
+	cb_auto_error struct cb_error second = {0};
+
+	if (cb_pool_refresh(host, pool, &second) < 0 ||
+	    !(volume = virStorageVolLookupByName(pool, spec->name)))
+		return -(int)err->code;
+	return cb_error_set(err, CB_E_EXISTS, "there is a volume '%s' in pool '%s' already",
+			    spec->name, spec->pool);
+}
+
 int cb_libvirt_volume_create(struct cb_driver *driver, const struct cb_volume_new *spec,
 			     struct cb_error *err)
 {
@@ -173,10 +187,11 @@ int cb_libvirt_volume_create(struct cb_driver *driver, const struct cb_volume_ne
 	doc = new_document(spec);
 	cb_xml_dump(xmlDocGetRootElement(doc), &text);
 	volume = virStorageVolCreateXML(pool, text.text, 0);
-	if (!volume)
-		return cb_libvirt_error(host, err, "cannot create volume '%s' in pool '%s'",
-					spec->name, spec->pool);
-	return 0;
+	if (volume)
+		return 0;
+	r = cb_libvirt_error(host, err, "cannot create volume '%s' in pool '%s'", spec->name,
+			     spec->pool);
+	return r == -CB_E_FAILED ? unseen(host, pool, spec, err) : r;
 }
 
 int cb_libvirt_volume_delete(struct cb_driver *driver, const char *pool, const char *name,
