@@ -141,6 +141,11 @@ proof: ## the long form: every crash point again, long fuzzing; hours
 	@tests/testbed/deps
 	@tests/check --proof
 
+.PHONY: model
+model: ## the protocol of transactions in a model checker, and variants that must fail
+	@tests/testbed/deps build
+	@tests/model/run
+
 .PHONY: bench
 bench: all ## speed, as ratios against bare libvirt calls in the same run
 	@tests/bench/run
