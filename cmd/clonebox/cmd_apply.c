@@ -410,6 +410,7 @@ static int change(struct work *work)
 	cb_lanes_each(cli, &work->lanes, apply_lane);
 	if (cli->wait)
 		cb_lanes_each(cli, &work->lanes, wait_lane);
+	cb_ui_sweep_history(cli);
 	return report(work);
 }
 

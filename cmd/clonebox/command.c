@@ -28,6 +28,7 @@ enum cb_option_group {
 	FORMAT = 1 << 15,
 	ORIGIN = 1 << 16,
 	START = 1 << 17,
+	PAST = 1 << 18,
 };
 
 enum id {
@@ -54,6 +55,7 @@ enum id {
 	OPT_DRY_RUN,
 	OPT_LIST,
 	OPT_AUTO,
+	OPT_ALL,
 	OPT_TRANSACTION_ID,
 	OPT_LABEL,
 	OPT_LENIENT,
@@ -74,6 +76,7 @@ enum id {
 	OPT_NAME,
 	OPT_FLEET,
 	OPT_FORCE,
+	OPT_LIMIT,
 	OPT_HELP,
 };
 
@@ -110,7 +113,9 @@ static const struct cb_option options[] = {
 	{OPT_WAIT_TIMEOUT, "wait-timeout", 0, "TIME", APPLY, "how long, for all of them together"},
 	{OPT_LIST, "list", 0, NULL, RECOVER, "list unfinished transactions, change nothing"},
 	{OPT_AUTO, "auto", 0, NULL, RECOVER, "settle all of them without asking"},
-	{OPT_TRANSACTION_ID, "transaction-id", 0, "ID", RECOVER, "settle this one"},
+	{OPT_ALL, "all", 0, NULL, RECOVER, "on all hosts that unfinished transactions name, not on one alone"},
+	{OPT_TRANSACTION_ID, "transaction-id", 0, "ID", RECOVER, "settle this one, on its host"},
+	{OPT_FORCE, "force", 0, NULL, RECOVER, "with --transaction-id: if it cannot be settled, show what it leaves, ask, and give it up"},
 	{OPT_IGNORE_MISSING, "ignore-missing", 0, NULL, SETTINGS, "what is not set may be unset"},
 	{OPT_FORCE, "force", 0, NULL, CONSOLE, "take the console away from whoever is at it"},
 	{OPT_CHECK, "check", 0, NULL, FORMAT, "write nothing; exit with 1 when a file would change"},
@@ -119,6 +124,7 @@ static const struct cb_option options[] = {
 	{OPT_NAME, "name", 0, "NAME", START, "name of the vm (default dev)"},
 	{OPT_FLEET, "fleet", 0, NULL, START, "several vms, and what they share"},
 	{OPT_FORCE, "force", 0, NULL, START, "write over a file that is there"},
+	{OPT_LIMIT, "limit", 0, "N", PAST, "only the N newest"},
 	{OPT_CONFIG, "config", 0, "FILE", EVERY, "settings (else CLONEBOX_CONFIG; see `clonebox config`)"},
 	{OPT_COLOR, "color", 0, "auto|always|never", EVERY, "colour; auto: on a terminal"},
 	{OPT_QUIET, "quiet", 'q', NULL, EVERY, "no progress"},
@@ -154,6 +160,10 @@ static const struct cb_command commands[] = {
 	 HOST | OUTPUT | CHANGE | RECOVER, cb_cmd_recover},
 	{"transaction", "list | show ID | resume ID | rollback ID", 1, 2, "look into the journal, settle one transaction",
 	 HOST | OUTPUT | CHANGE, cb_cmd_transaction},
+	{"history", "[VM]...", 0, SIZE_MAX, "show who changed what, when, from which manifest; newest first",
+	 STATE | OUTPUT | PAST, cb_cmd_history},
+	{"blame", "VM [KEY]", 1, 2, "show who last set each field of a vm, or one of them",
+	 STATE | OUTPUT, cb_cmd_blame},
 	{"config", "get SETTING | set SETTING VALUE | unset SETTING | list | path", 1, 3, "what is set once instead of being said each time",
 	 OUTPUT | SETTINGS, cb_cmd_config},
 	{"explain", "[KEY]", 0, 1, "what a key of the manifest means, and what changing it costs",
@@ -272,6 +282,11 @@ static const char *store(const struct cb_option *row, const char *argument, stru
 	case OPT_TRANSACTION_ID:
 		cli->transaction_id = argument;
 		break;
+	case OPT_LIMIT:
+		if (cb_parse_u64(argument, &number) < 0 || number < 1 || number > SIZE_MAX)
+			return "must be a number, at least 1";
+		cli->limit = (size_t)number;
+		break;
 	case OPT_FAIL_FAST:
 		cli->fail_fast = true;
 		break;
@@ -340,6 +355,9 @@ static const char *store(const struct cb_option *row, const char *argument, stru
 		break;
 	case OPT_AUTO:
 		cli->auto_ = true;
+		break;
+	case OPT_ALL:
+		cli->all = true;
 		break;
 	case OPT_IGNORE_MISSING:
 		cli->ignore_missing = true;
@@ -528,6 +546,9 @@ int cb_command_settle(const struct cb_command *command, struct cb_arena *arena, 
 	cli->shutdown_timeout = cb_setting_seconds(text_of(cli, CB_SET_SHUTDOWN_TIMEOUT));
 	cli->wait_timeout = cb_setting_seconds(text_of(cli, CB_SET_WAIT_TIMEOUT));
 	cli->trash_ttl = cb_setting_seconds(text_of(cli, CB_SET_TRASH_TTL));
+	cli->history_age = cb_setting_seconds(text_of(cli, CB_SET_HISTORY_AGE));
+	(void)cb_parse_u64(text_of(cli, CB_SET_HISTORY_MB), &number);
+	cli->history_bytes = number * 1024 * 1024;
 	color = text_of(cli, CB_SET_COLOR);
 	if (strcmp(color, "auto") != 0)
 		cli->color = strcmp(color, "never") == 0 ? CB_COLOR_NEVER : CB_COLOR_ALWAYS;

@@ -39,6 +39,8 @@ struct cb_cli {
 	unsigned lock_timeout;     /* seconds */
 	unsigned shutdown_timeout; /* seconds */
 	unsigned trash_ttl;        /* seconds; 0: the default */
+	unsigned history_age;      /* seconds */
+	uint64_t history_bytes;
 	unsigned max_deletions;
 	bool max_deletions_given;
 
@@ -49,8 +51,9 @@ struct cb_cli {
 	bool take_over, detailed_exitcode, dry_run, fail_fast, prune;
 	const char *out, *plan;       /* files of saved plans */
 	const struct cb_saved *saved; /* what --plan holds */
-	bool list, auto_, help, ignore_missing, force;
+	bool list, auto_, all, help, ignore_missing, force;
 	const char *transaction_id;
+	size_t limit; /* of history; 0: none */
 	bool wait;
 
 	enum { CB_UP_AGENT, CB_UP_ADDRESS, CB_UP_PORT } wait_for;
@@ -131,6 +134,8 @@ int cb_cmd_destroy(const struct cb_cli *cli);
 int cb_cmd_console(const struct cb_cli *cli);
 int cb_cmd_doctor(const struct cb_cli *cli);
 int cb_cmd_trash(const struct cb_cli *cli);
+int cb_cmd_history(const struct cb_cli *cli);
+int cb_cmd_blame(const struct cb_cli *cli);
 int cb_cmd_recover(const struct cb_cli *cli);
 int cb_cmd_transaction(const struct cb_cli *cli);
 int cb_cmd_explain(const struct cb_cli *cli);

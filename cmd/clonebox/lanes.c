@@ -75,6 +75,7 @@ static struct cb_lane *lane_of(struct cb_arena *arena, struct cb_lanes *lanes,
 		.owner_given = desired->owner_given,
 		.hosts = desired->hosts,
 		.sources = {desired->sources.items, desired->sources.len, desired->sources.cap},
+		.files = desired->files,
 		.images = desired->images,
 		.policies = desired->policies,
 		.rules = desired->rules};

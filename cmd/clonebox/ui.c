@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "reconciler/base/clock.h"
+#include "reconciler/base/digest.h"
+#include "reconciler/journal/retention.h"
 #include "reconciler/source/companions.h"
 #include "reconciler/source/files.h"
 #include "schema/manifest.h"
@@ -283,6 +285,23 @@ int cb_ui_state_dir(const struct cb_cli *cli, struct cb_arena *arena, const char
 	return 0;
 }
 
+void cb_ui_sweep_history(const struct cb_cli *cli)
+{
+	const struct cb_retention keep = {cli->history_age, cli->history_bytes};
+	cb_auto_error struct cb_error err = {0};
+	unsigned swept = 0;
+
+	if (cli->state_dir &&
+	    cb_journal_sweep(cli->state_dir, &keep, cb_clock_now(), &swept, &err) < 0)
+		fprintf(stderr,
+			"warning: old journals are not removed: %s; see to the state directory, "
+			"or keep more (history_age, history_mb)\n",
+			err.message);
+	if (swept)
+		cb_log(CB_LOG_INFO, "history-swept",
+		       "removed the journals of %u finished transactions", swept);
+}
+
 int cb_ui_session(const struct cb_cli *cli, const char *uri, struct cb_arena *arena,
 		  struct cb_session **out, struct cb_error *err)
 {
@@ -382,6 +401,20 @@ int cb_ui_problems(const struct cb_cli *cli, const struct cb_problems *problems,
 	return bad ? CB_EXIT_INVALID : 0;
 }
 
+/* Of manifests alone: what ${} stands for may be short and secret, and then its digest tells it. */
+static void note_files(struct cb_arena *arena, const struct cb_source_texts *texts,
+		       struct cb_desired *desired)
+{
+	cb_vec_each (const struct cb_manifest_text, text, texts) {
+		char digest[CB_SHA256_HEX];
+
+		cb_digest_of(text->bytes, text->len, digest);
+		cb_vec_push(arena, &desired->files,
+			    ((struct cb_read_file){cb_arena_strdup(arena, text->name),
+						   cb_arena_strdup(arena, digest)}));
+	}
+}
+
 static int load(const struct cb_cli *cli, bool fragment, struct cb_arena *arena,
 		struct cb_desired *desired)
 {
@@ -394,6 +427,7 @@ static int load(const struct cb_cli *cli, bool fragment, struct cb_arena *arena,
 		return code;
 	bad = load_all(cli, fragment, arena, &texts, desired, &problems, &err);
 	set_defaults(arena, cli, desired);
+	note_files(arena, &texts, desired);
 	return bad < 0 ? cb_ui_error(&err) : cb_ui_problems(cli, &problems, bad);
 }
 

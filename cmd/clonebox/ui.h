@@ -61,6 +61,10 @@ void cb_ui_progress_end(void);
 CB_CHECKED int cb_ui_state_dir(const struct cb_cli *cli, struct cb_arena *arena, const char **out,
 			       struct cb_error *err);
 
+/* After the work of a run: removes what the settings do not want kept of finished transactions.
+ * That it fails is said, and is no failure of what was done. */
+void cb_ui_sweep_history(const struct cb_cli *cli);
+
 /* Opens the host that the command line names, else `uri` of the manifest, else what the environment
  * or the file of settings says. `uri` may be NULL. */
 CB_CHECKED int cb_ui_session(const struct cb_cli *cli, const char *uri, struct cb_arena *arena,

@@ -61,7 +61,8 @@ enum cb_outcome {
 	/* A provisional transaction: all is done, and cb_apply_recover decides, when those that
 	 * wait for it are over. */
 	CB_OUTCOME_PREPARED,
-	CB_OUTCOME_OPEN, /* stopped in between; the journal says where, the next run goes on */
+	CB_OUTCOME_OPEN,      /* stopped in between; the journal says where, the next run goes on */
+	CB_OUTCOME_ABANDONED, /* a person has given it up; the host is as it happens to be */
 };
 
 const char *cb_outcome_name(enum cb_outcome outcome);
@@ -88,5 +89,10 @@ enum cb_recovery {
 CB_CHECKED int cb_apply_recover(struct cb_apply_context *context, struct cb_journal *journal,
 				const struct cb_transaction *transaction, enum cb_recovery recovery,
 				enum cb_outcome *outcome, struct cb_error *err);
+
+/* One look at a step, for people: "not done", "done", "half done" or "not ours". */
+CB_CHECKED int cb_apply_look(struct cb_apply_context *context, struct cb_journal *journal,
+			     const struct cb_transaction *transaction, const struct cb_step *step,
+			     const char **out, struct cb_error *err);
 
 #endif

@@ -17,8 +17,8 @@ static const struct cb_step_ops *const ops_table[] = {
 
 const char *cb_outcome_name(enum cb_outcome outcome)
 {
-	static const char *const names[] = {"skipped", "committed", "rolled-back", "prepared",
-					    "failed"};
+	static const char *const names[] = {"skipped",  "committed", "rolled-back",
+					    "prepared", "failed",    "abandoned"};
 
 	return names[outcome];
 }
@@ -515,5 +515,26 @@ int cb_apply_recover(struct cb_apply_context *context, struct cb_journal *journa
 		cb_error_release(err);
 		return 0;
 	}
+	return r;
+}
+
+int cb_apply_look(struct cb_apply_context *context, struct cb_journal *journal,
+		  const struct cb_transaction *transaction, const struct cb_step *step,
+		  const char **out, struct cb_error *err)
+{
+	static const char *const words[] = {[CB_PROBE_ABSENT] = "not done",
+					    [CB_PROBE_DONE] = "done",
+					    [CB_PROBE_PARTIAL] = "half done",
+					    [CB_PROBE_FOREIGN] = "not ours"};
+	struct cb_run run = {.context = context,
+			     .driver = context->driver,
+			     .journal = journal,
+			     .transaction = transaction,
+			     .recovering = true};
+	enum cb_probe probed = CB_PROBE_ABSENT;
+	int r = ops_table[step->kind]->probe(&run, step, &probed, err);
+
+	if (r == 0)
+		*out = words[probed];
 	return r;
 }

@@ -330,6 +330,18 @@ static int open_temporary(char *path)
 	}
 }
 
+/* What to do about it: nothing stands in the way of doing it all again. */
+static int cannot_begin(struct cb_error *err)
+{
+	const char *try = "mend it, or name another place with --state-dir";
+
+	if (err->code == CB_E_EXISTS)
+		return cb_error_hint(err, "nothing has been changed; run the same command again");
+	if (err->sys_errno == ENOSPC || err->sys_errno == EDQUOT)
+		try = "free some space there, or name another place with --state-dir";
+	return cb_error_hint(err, "nothing has been changed; %s", try);
+}
+
 int cb_journal_create(const char *state_dir, const char *id, const json_t *begin,
 		      const json_t *plan, unsigned steps, struct cb_journal **out,
 		      struct cb_error *err)
@@ -359,7 +371,7 @@ int cb_journal_create(const char *state_dir, const char *id, const json_t *begin
 		(void)unlink(j->open_path);
 	}
 	if (r < 0)
-		return cb_error_hint(err, "nothing has been changed");
+		return cannot_begin(err);
 	*out = j;
 	j = NULL;
 	return 0;
@@ -427,7 +439,8 @@ static int settle(struct cb_journal *j, struct cb_error *err)
 	return 0;
 }
 
-int cb_journal_finish(struct cb_journal *journal, const char *outcome, struct cb_error *err)
+static int close_with(struct cb_journal *journal, const char *outcome, const json_t *detail,
+		      struct cb_error *err)
 {
 	int r;
 
@@ -437,7 +450,7 @@ int cb_journal_finish(struct cb_journal *journal, const char *outcome, struct cb
 		return 0;
 	/* With a close record that is there already a killed run has been here before. */
 	if (!cb_journal_outcome(journal)) {
-		json_auto_t *value = record_new(CB_RECORD_CLOSE, NULL);
+		json_auto_t *value = record_new(CB_RECORD_CLOSE, detail);
 
 		if (json_object_set_new(value, "outcome", json_string(outcome)) < 0)
 			cb_oom();
@@ -445,6 +458,16 @@ int cb_journal_finish(struct cb_journal *journal, const char *outcome, struct cb
 			return r;
 	}
 	return settle(journal, err) < 0 ? poison(journal, err) : 0;
+}
+
+int cb_journal_finish(struct cb_journal *journal, const char *outcome, struct cb_error *err)
+{
+	return close_with(journal, outcome, NULL, err);
+}
+
+int cb_journal_abandon(struct cb_journal *journal, const json_t *detail, struct cb_error *err)
+{
+	return close_with(journal, "abandoned", detail, err);
 }
 
 /* --- reading --- */
@@ -526,7 +549,8 @@ static int read_records(struct cb_journal *j, const struct cb_str *bytes, struct
 
 static int open_file(struct cb_journal *j, struct cb_error *err)
 {
-	static const int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+	/* Whoever only looks may do so where nothing can be written. */
+	const int flags = (j->peek ? O_RDONLY : O_RDWR) | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
 
 	/* In this order: a run that finishes meanwhile moves the file the same way. */
 	j->fd = open(j->open_path, flags);

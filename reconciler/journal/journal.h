@@ -87,6 +87,11 @@ CB_CHECKED int cb_journal_step(struct cb_journal *journal, enum cb_record record
 CB_CHECKED int cb_journal_finish(struct cb_journal *journal, const char *outcome,
 				 struct cb_error *err);
 
+/* The same with the outcome "abandoned": the machine is neither as planned nor as before. `detail`
+ * says why, and what was left; it goes into the close record. */
+CB_CHECKED int cb_journal_abandon(struct cb_journal *journal, const json_t *detail,
+				  struct cb_error *err);
+
 /* Releases the handle; the file stays as it is. NULL is fine. */
 void cb_journal_free(struct cb_journal *journal);
 

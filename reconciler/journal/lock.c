@@ -142,8 +142,11 @@ int cb_lock_take(const char *state_dir, const char *name, enum cb_lock_mode mode
 		return r;
 	path = cb_arena_printf(&arena, "%s/locks/%s", state_dir, file_name(&arena, name));
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return cb_error_errno(err, errno, "cannot open lock '%s'", path);
+	if (fd < 0) {
+		(void)cb_error_errno(err, errno, "cannot open lock '%s'", path);
+		return cb_error_hint(
+			err, "mend the state directory, or name another one with --state-dir");
+	}
 	for (unsigned pause = 1;; pause = pause * 2 < POLL_MS ? pause * 2 : POLL_MS) {
 		uint64_t waited;
 
@@ -175,7 +178,8 @@ int cb_lock_holder(const char *state_dir, const char *name, struct cb_arena *are
 {
 	struct flock probe = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	const char *path = cb_arena_printf(arena, "%s/locks/%s", state_dir, file_name(arena, name));
-	cb_auto_fd int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	/* Only asked: that works where nothing can be written, too. */
+	cb_auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
 	*out = NULL;
 	if (fd < 0 && errno == ENOENT)

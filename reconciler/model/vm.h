@@ -47,12 +47,23 @@ struct cb_wanted {
 	struct cb_origin origin;
 };
 
+/* A file of manifests, for the record of what was applied. */
+struct cb_read_file {
+	const char *name, *digest; /* name as in origins; SHA-256 in hex */
+};
+
+struct cb_read_files {
+	struct cb_read_file *items;
+	size_t len, cap;
+};
+
 /* Everything that the manifests say. */
 struct cb_desired {
 	const char *owner; /* "local" unless a manifest says so */
 	bool owner_given;
 	struct cb_origin owner_origin;
 	CB_VEC(const char *) sources; /* of all manifests that were read */
+	struct cb_read_files files;   /* the same; whoever read them fills it in */
 	CB_VEC(struct cb_vm) vms;     /* sorted by name */
 	struct cb_declarations hosts, images, networks, pools;
 	struct cb_declarations policies;  /* of snapshots */

@@ -1,19 +1,9 @@
 /* From a plan that was shown to a host that is so. */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "reconciler/base/clock.h"
 #include "reconciler/reconcile/session_internal.h"
-
-json_t *cb_session_begin_record(struct cb_session *session, const struct cb_request *request,
-				const struct cb_planned *planned)
-{
-	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:i,s:i}", "version", session->config.version,
-			 "controller", session->controller, "host", session->host.uri, "hostname",
-			 session->host.hostname, "owner", request->desired->owner, "plan_hash",
-			 planned->plan.hash, "pid", (int)getpid(), "uid", (int)getuid());
-}
 
 /* A connection that broke after the commit. */
 static int reconnect(struct cb_session *session, struct cb_apply_context *context,
@@ -184,9 +174,12 @@ static void run(struct cb_session *session, const struct cb_request *request,
 {
 	session->request = request;
 	session->planned = plan;
+	session->who = cb_session_who();
 	cb_session_run(session, request, plan, arena, results);
 	session->request = NULL;
 	session->planned = NULL;
+	json_decref(session->who);
+	session->who = NULL;
 }
 
 int cb_session_apply(struct cb_session *session, const struct cb_request *request,

@@ -165,8 +165,8 @@ static struct cb_result run_slot(struct runner *runner, const struct slot *slot,
 				 struct cb_apply_context *context, struct cb_arena *arena)
 {
 	const struct cb_transaction *transaction = slot->transaction;
-	json_auto_t *begin =
-		cb_session_begin_record(runner->session, runner->request, runner->planned);
+	json_auto_t *begin = cb_session_begin_record(runner->session, runner->request,
+						     runner->planned, transaction);
 	cb_auto_error struct cb_error err = {0};
 	struct cb_result result = {
 		.id = transaction->id, .target = transaction->target, .name = transaction->name};

@@ -126,6 +126,33 @@ CB_CHECKED int cb_session_settle(struct cb_session *session, const char *id,
 				 enum cb_recovery recovery, struct cb_arena *arena,
 				 struct cb_results *results, struct cb_error *err);
 
+/* A step of an unfinished transaction that may have left something on the host. */
+struct cb_leaving {
+	const struct cb_step *step;
+	const char *recorded; /* "begun", "done", ...: the journal's last word */
+	const char *
+		found; /* "not done", "done", "half done", "not ours", "unknown: WHY": the host's */
+};
+
+struct cb_leavings {
+	const struct cb_transaction *transaction; /* empty if its plan was not written */
+	struct cb_leaving *items;
+	size_t len, cap;
+};
+
+/* What an unfinished transaction leaves if nothing more is done; the host is looked at once.
+ * `session` may be NULL: then nobody knows. CB_E_NOT_FOUND; CB_E_USAGE where it is finished. */
+CB_CHECKED int cb_session_leavings(struct cb_session *session, const char *state_dir,
+				   const char *id, struct cb_arena *arena, struct cb_leavings *out,
+				   struct cb_error *err);
+
+/* Closes it as "abandoned" and touches nothing else: the last resort, for a host that will never
+ * answer. The journal says who did so, why, and what was left. CB_E_BUSY while a living run has
+ * it. */
+CB_CHECKED int cb_session_abandon(const char *state_dir, const char *id,
+				  const struct cb_leavings *leavings, const char *why,
+				  struct cb_error *err);
+
 /* The addresses of a running guest, as its agent or libvirt's networks know them. */
 CB_CHECKED int cb_session_addresses(struct cb_session *session, struct cb_arena *arena,
 				    const char *uuid, struct cb_addresses *out,

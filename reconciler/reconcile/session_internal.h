@@ -22,6 +22,7 @@ struct cb_session {
 	/* What is being applied: seeds are made from it. */
 	const struct cb_request *request;
 	const struct cb_planned *planned;
+	json_t *who; /* see cb_session_who */
 };
 
 /* connect.c: config->open, until config->connect_timeout_ms is over: CB_E_UNAVAILABLE then. */
@@ -48,9 +49,14 @@ void cb_session_run(struct cb_session *session, const struct cb_request *request
 		    const struct cb_planned *planned, struct cb_arena *arena,
 		    struct cb_results *results);
 
-/* What stands in the first record of a journal. Owned by the caller. */
+/* audit.c: what stands in the first record of a journal: who, from which manifest, which fields;
+ * what is sensitive is masked. Owned by the caller. */
 json_t *cb_session_begin_record(struct cb_session *session, const struct cb_request *request,
-				const struct cb_planned *planned);
+				const struct cb_planned *planned,
+				const struct cb_transaction *transaction);
+
+/* Who runs this program: {uid, pid, user?, node?, login?}. Owned by the caller. */
+json_t *cb_session_who(void);
 
 /* Whether what a committed transaction changed reads back as wanted. */
 CB_CHECKED int cb_session_verify(struct cb_session *session, struct cb_apply_context *context,

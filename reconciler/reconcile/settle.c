@@ -82,9 +82,11 @@ static int close_only(struct cb_journal *journal, struct cb_result *result, stru
 {
 	const char *outcome = cb_journal_outcome(journal);
 
-	result->outcome = outcome && strcmp(outcome, cb_outcome_name(CB_OUTCOME_COMMITTED)) == 0
-				  ? CB_OUTCOME_COMMITTED
-				  : CB_OUTCOME_ROLLED_BACK;
+	result->outcome = CB_OUTCOME_ROLLED_BACK;
+	if (outcome && strcmp(outcome, cb_outcome_name(CB_OUTCOME_COMMITTED)) == 0)
+		result->outcome = CB_OUTCOME_COMMITTED;
+	if (outcome && strcmp(outcome, cb_outcome_name(CB_OUTCOME_ABANDONED)) == 0)
+		result->outcome = CB_OUTCOME_ABANDONED;
 	return cb_journal_finish(journal, cb_outcome_name(result->outcome), err);
 }
 

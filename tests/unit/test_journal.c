@@ -30,6 +30,7 @@
 #include "reconciler/base/fs.h"
 #include "reconciler/journal/journal.h"
 #include "reconciler/journal/record.h"
+#include "reconciler/journal/retention.h"
 
 #define ID    "0b9f6f4e-0000-4000-8000-000000000001"
 #define OTHER "0b9f6f4e-0000-4000-8000-000000000002"
@@ -1607,7 +1608,8 @@ static void a_create_that_fails_leaves_nothing(void **unused)
 			break;
 		}
 		assert_int_equal(r, -CB_E_IO);
-		assert_string_equal(err.hint, "nothing has been changed");
+		assert_int_equal(strncmp(err.hint, "nothing has been changed; ", 26), 0);
+		assert_non_null(strstr(err.hint, "--state-dir"));
 		assert_int_equal(count(NULL, CB_JOURNALS_OPEN), 1);
 		assert_int_equal(names_in(open_path("")), 2); /* the other one, closed/ */
 	}
@@ -1796,6 +1798,162 @@ static void a_record_that_was_cut_off_is_dropped(void **unused)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void what_is_given_up_says_why(void **unused)
+{
+	cb_auto_error struct cb_error err = {0};
+	json_auto_t *detail = json_pack("{s:s}", "why", "the host is gone"), *dump = NULL;
+	struct cb_journal *j = create(ID, 1);
+	const json_t *close;
+
+	(void)unused;
+	step(j, CB_RECORD_INTENT, 1);
+	ok(cb_journal_save(j, 1, "<domain/>", 9, &err), &err);
+	ok(cb_journal_abandon(j, detail, &err), &err);
+	cb_journal_free(j);
+	assert_int_equal(count(ID, CB_JOURNALS_OPEN), 0);
+	assert_int_equal(count(ID, CB_JOURNALS_CLOSED), 1);
+	assert_false(exists(open_path(ID ".d")));
+	j = reopen(ID);
+	assert_string_equal(cb_journal_outcome(j), "abandoned");
+	dump = cb_journal_dump(j);
+	close = json_array_get(dump, json_array_size(dump) - 1);
+	assert_string_equal(
+		json_string_value(json_object_get(json_object_get(close, "detail"), "why")),
+		"the host is gone");
+	cb_journal_free(j);
+}
+
+/* --- what is kept of finished ones --- */
+
+enum { NOW = 2000000000, DAY = 86400, KEPT = 8 };
+
+/* KEPT finished transactions, "h0" the oldest: h0 was finished KEPT - 1 days before NOW, the last
+ * one just now; one that is open and older than all; and files that are nobody's. */
+static void make_history(void)
+{
+	cb_auto_str struct cb_str text = {0};
+
+	cb_journal_free(create("open", 1));
+	for (int i = KEPT - 1; i >= 0; i--) {
+		struct timespec when[2] = {{.tv_nsec = UTIME_OMIT},
+					   {.tv_sec = NOW - (KEPT - 1 - i) * DAY}};
+		struct cb_journal *j;
+
+		cb_str_clear(&text);
+		cb_str_printf(&text, "h%d", i);
+		j = create(text.text, 1);
+		finish(j, i % 2 ? "committed" : "rolled-back");
+		assert_int_equal(utimensat(AT_FDCWD, cb_journal_path(j), when, 0), 0);
+		cb_journal_free(j);
+	}
+	write_file(open_path("closed/notes.txt"), "x", 1);
+	write_file(open_path("closed/.h0.cbj"), "x", 1);
+	assert_int_equal(utimensat(AT_FDCWD, open_path("open.cbj"),
+				   (struct timespec[2]){{.tv_sec = 1}, {.tv_sec = 1}}, 0),
+			 0);
+}
+
+/* The newest ones are there, the others are not; what is not history is untouched. */
+static void assert_kept(size_t n)
+{
+	for (size_t i = 0; i < KEPT; i++) {
+		char id[8];
+
+		(void)snprintf(id, sizeof(id), "h%zu", i);
+		assert_int_equal(count(id, CB_JOURNALS_CLOSED), i >= KEPT - n);
+	}
+	assert_int_equal(count("open", CB_JOURNALS_OPEN), 1);
+	assert_true(exists(open_path("closed/notes.txt")));
+	assert_true(exists(open_path("closed/.h0.cbj")));
+	cb_journal_free(reopen("open"));
+}
+
+static unsigned sweep_history(uint64_t age, uint64_t bytes, int64_t now)
+{
+	cb_auto_error struct cb_error err = {0};
+	const struct cb_retention keep = {age, bytes};
+	unsigned swept;
+
+	ok(cb_journal_sweep(state, &keep, now, &swept, &err), &err);
+	return swept;
+}
+
+static void finished_journals_are_kept_for_so_long(void **unused)
+{
+	(void)unused;
+	assert_int_equal(sweep_history(0, 0, NOW), 0); /* nothing is there */
+	make_history();
+	assert_int_equal(sweep_history(KEPT * DAY, UINT64_MAX, NOW), 0);
+	assert_kept(KEPT);
+	/* A clock that was set back makes nothing old. */
+	assert_int_equal(sweep_history(0, UINT64_MAX, NOW - KEPT * DAY), 0);
+	assert_int_equal(sweep_history(3 * DAY, UINT64_MAX, NOW), KEPT - 3);
+	assert_kept(3);
+	assert_int_equal(sweep_history(3 * DAY, UINT64_MAX, NOW), 0);
+	assert_int_equal(sweep_history(0, UINT64_MAX, NOW), 3);
+	assert_kept(0);
+}
+
+static void finished_journals_are_kept_while_there_is_room(void **unused)
+{
+	(void)unused;
+	make_history();
+	/* Each one takes a block of the disk. */
+	assert_int_equal(sweep_history(UINT64_MAX, KEPT * 4096, NOW), 0);
+	assert_int_equal(sweep_history(UINT64_MAX, KEPT * 4096 - 1, NOW), 1);
+	assert_kept(KEPT - 1);
+	assert_int_equal(sweep_history(UINT64_MAX, 2 * 4096, NOW), KEPT - 3);
+	assert_kept(2);
+	/* The age takes its share first. */
+	assert_int_equal(sweep_history(1, 4096, NOW), 1);
+	assert_kept(1);
+	assert_int_equal(sweep_history(UINT64_MAX, 0, NOW), 1);
+	assert_kept(0);
+}
+
+static void sweep_all(void)
+{
+	(void)sweep_history(0, 0, NOW);
+}
+
+/* Whenever it dies, what is left is the newest part of the history, and the next one goes on. */
+static void a_sweep_that_dies_leaves_the_newest(void **unused)
+{
+	(void)unused;
+	for (int after = 0; after < 2; after++) {
+		for (int at = 1; at <= KEPT; at++) {
+			make_history();
+			assert_int_equal(in_child(sweep_all, after ? DIE_AFTER : DIE_BEFORE, at),
+					 DIED);
+			assert_kept((size_t)(KEPT - at + 1 - after));
+			assert_int_equal(sweep_history(4 * DAY, UINT64_MAX, NOW),
+					 at - 1 + after < 4 ? 4 - (at - 1 + after) : 0);
+			(void)sweep_history(0, 0, NOW);
+			assert_kept(0);
+			remove_tree(state);
+			assert_int_equal(mkdir(state, 0700), 0);
+		}
+	}
+}
+
+static void a_sweep_that_fails_says_where(void **unused)
+{
+	const struct cb_retention keep = {0, 0};
+	cb_auto_error struct cb_error err = {0};
+	unsigned swept;
+
+	(void)unused;
+	make_history();
+	effects_reset();
+	effects.mode = FAIL;
+	effects.at = 3;
+	assert_int_equal(cb_journal_sweep(state, &keep, NOW, &swept, &err), -CB_E_IO);
+	effects_reset();
+	assert_int_equal(swept, 2);
+	assert_non_null(strstr(err.message, "closed/h2.cbj"));
+	assert_kept(KEPT - 2);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -1839,6 +1997,11 @@ int main(int argc, char **argv)
 		TEST(without_room_nothing_begins),
 		TEST(a_full_disk_is_met_before_the_first_step),
 		TEST(a_record_that_was_cut_off_is_dropped),
+		TEST(what_is_given_up_says_why),
+		TEST(finished_journals_are_kept_for_so_long),
+		TEST(finished_journals_are_kept_while_there_is_room),
+		TEST(a_sweep_that_dies_leaves_the_newest),
+		TEST(a_sweep_that_fails_says_where),
 	};
 
 	if (argc > 1)
