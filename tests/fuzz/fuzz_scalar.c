@@ -9,7 +9,9 @@
 #include <string.h>
 
 #include "reconciler/model/address.h"
+#include "schema/measure.h"
 #include "schema/scalar.h"
+#include "schema/schedule.h"
 #include "schema/utf8.h"
 #include "tests/fuzz/bounds.h"
 
@@ -58,6 +60,37 @@ static void check_spelling(struct cb_arena *arena, const char *text,
 	CB_ASSERT(!once || (twice && strcmp(once, twice) == 0));
 }
 
+/* What is taken is not negative, and no unit makes it less. */
+static void check_measures(const char *text)
+{
+	int64_t with_unit, bare;
+
+	if (cb_measure_duration(text, "", &with_unit) == 0)
+		CB_ASSERT(with_unit >= 0);
+	if (cb_measure_duration(text, "s", &bare) == 0)
+		CB_ASSERT(bare >= 0);
+	if (cb_measure_bytes(text, "", &with_unit) == 0)
+		CB_ASSERT(with_unit >= 0 && cb_measure_bytes(text, "GiB", &bare) == 0 &&
+			  bare == with_unit);
+	if (cb_measure_rate(text, &bare) == 0)
+		CB_ASSERT(bare >= 0);
+}
+
+/* The plain form of a schedule is its own plain form, and so is that of a set of processors. */
+static void check_plain_forms(struct cb_arena *arena, const char *text)
+{
+	cb_auto_str struct cb_str cpus = {0}, again = {0};
+	const char *once = NULL, *twice = NULL;
+
+	if (!cb_schedule_parse(arena, text, &once))
+		CB_ASSERT(once && !cb_schedule_parse(arena, once, &twice) &&
+			  strcmp(once, twice) == 0);
+	if (cb_measure_cpus(text, &cpus) < 0)
+		return;
+	CB_ASSERT(cpus.len > 0 && cb_measure_cpus(cpus.text, &again) == 0);
+	CB_ASSERT(strcmp(cpus.text, again.text) == 0);
+}
+
 static void check_network(struct cb_arena *arena, const char *text)
 {
 	const char *cidr = cb_address_cidr(arena, text), *first, *last;
@@ -97,6 +130,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_characters((const char *)data, size);
 	check_kind(text);
 	check_size(text);
+	check_measures(text);
+	check_plain_forms(&arena, text);
 	check_spelling(&arena, text, cb_address_mac);
 	check_spelling(&arena, text, cb_address_ip);
 	check_spelling(&arena, text, cb_address_cidr);
