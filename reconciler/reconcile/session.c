@@ -180,7 +180,8 @@ static int note_unfinished(struct cb_session *session, struct cb_arena *arena,
 	cb_vec_each (const struct cb_unfinished, item, &list) {
 		struct cb_problem problem = {.severity = CB_WARNING,
 					     .check = "transaction.unfinished",
-					     .target = item->name};
+					     .target = item->name,
+					     .kind = cb_target_name(item->target)};
 
 		if (!item->here)
 			continue;

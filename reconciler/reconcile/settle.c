@@ -97,6 +97,7 @@ enum turn { ORDINARY, IMAGES, POOLS, TURNS };
 struct open_journal {
 	const char *id;
 	enum turn turn;
+	bool unreadable;                   /* nobody knows what it needs */
 	struct cb_transaction transaction; /* empty if its plan was not written */
 };
 
@@ -118,14 +119,18 @@ static int read_open(const char *state_dir, struct cb_arena *arena, struct open_
 		struct cb_journal *journal;
 
 		/* Closed by its owner meanwhile, or for settle_one to speak of. */
-		if (cb_journal_peek(state_dir, *id, &journal, err) < 0) {
+		r = cb_journal_peek(state_dir, *id, &journal, err);
+		if (r < 0) {
+			item.unreadable = r != -CB_E_NOT_FOUND;
 			cb_error_release(err);
 			cb_vec_push(arena, out, item);
 			continue;
 		}
 		if (cb_journal_plan(journal) &&
-		    cb_codec_parse(arena, cb_journal_plan(journal), &item.transaction, err) < 0)
+		    cb_codec_parse(arena, cb_journal_plan(journal), &item.transaction, err) < 0) {
+			item.unreadable = true;
 			cb_error_release(err);
+		}
 		cb_journal_free(journal);
 		if (item.transaction.provisional)
 			item.turn = item.transaction.target == CB_TARGET_IMAGE ? IMAGES : POOLS;
@@ -147,6 +152,12 @@ static int check_users(struct cb_session *session, const struct open_journal *it
 	if ((r = read_open(session->config.state_dir, &arena, &open, err)) < 0)
 		return r;
 	cb_vec_each (const struct open_journal, other, &open) {
+		if (other->unreadable) {
+			(void)cb_error_set(err, CB_E_CONFLICT,
+					   "transaction %s may need it and cannot be read",
+					   other->id);
+			return cb_error_hint(err, "see `clonebox transaction show %s`", other->id);
+		}
 		cb_vec_each (const char *const, before, &other->transaction.after) {
 			if (strcmp(*before, item->id) != 0)
 				continue;

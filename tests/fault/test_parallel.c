@@ -228,7 +228,7 @@ static void fails_fast(void **state)
 	cb_auto_arena struct cb_arena arena = {0};
 	cb_auto_str struct cb_str text = {0};
 	struct cb_results results = {0};
-	size_t skipped = 0;
+	size_t skipped = 0, unneeded;
 	struct watch watch;
 	struct fixture f;
 
@@ -249,7 +249,9 @@ static void fails_fast(void **state)
 		assert_int_equal(seen_of(&watch, result->name)->begun, 0);
 	}
 	assert_true(skipped >= 3);
-	assert_int_equal(committed(&results) + skipped + 1, results.len);
+	/* Where none of those that need the pool was begun in time, it is taken back. */
+	unneeded = result_of(&results, "default")->outcome == CB_OUTCOME_ROLLED_BACK;
+	assert_int_equal(committed(&results) + skipped + 1 + unneeded, results.len);
 	assert_int_equal(fixture_open_journals(&f), 0);
 	fixture_release(&f);
 }
