@@ -89,6 +89,11 @@ int cb_format(struct cb_arena *arena, const struct cb_manifest_text *text, struc
 	if (cb_format_read(arena, text->bytes, text->len, &file) < 0)
 		return cb_error_set(err, CB_E_INTERNAL, "'%s' was read once, and then not",
 				    text->name);
+	/* Nothing in a manifest has one, and on one line they are not always what they were. */
+	if (file.odd_key)
+		return cb_error_set(err, CB_E_UNSUPPORTED,
+				    "'%s', line %zu: a map or list as a key cannot be formatted",
+				    text->name, file.odd_key);
 	cb_format_find_comments(&file);
 	cb_format_attach(&file);
 	cb_format_order(&file);

@@ -70,7 +70,8 @@ struct cb_format_file {
 	size_t len;
 	size_t *lines; /* offsets where lines begin */
 	size_t n_lines;
-	bool anchors;                         /* there are some */
+	bool anchors;   /* there are some */
+	size_t odd_key; /* line of the first key that is a map or list; 0: none */
 	CB_VEC(struct cb_format_range) solid; /* what may hold a '#' that is no comment; sorted */
 	CB_VEC(struct cb_format_comment) comments; /* sorted */
 	CB_VEC(struct cb_format_document) documents;

@@ -15,7 +15,7 @@ bool cb_format_key_is_explicit(const struct cb_format_node *key)
 {
 	bool nothing = key->kind == CB_FORMAT_SCALAR && key->style == CB_FORMAT_PLAIN && !key->len;
 
-	return cb_format_is_container(key) || key->len > KEY_MAX || nothing;
+	return key->len > KEY_MAX || nothing;
 }
 
 /* Scalars on one line. ------------------------------------------------------------------------ */

@@ -201,13 +201,14 @@ static void push_block_text(struct reader *r, const struct cb_format_node *node)
 {
 	const struct cb_format_file *file = r->file;
 	size_t at = node->content, end = node->end;
-	bool keep = ends_in_blanks(node);
+	const char *empty = ends_in_blanks(node) ? "\r\n" : " \t\r\n";
+	bool keep = false;
 
 	while (at < node->end && !cb_format_break(file, at) && file->bytes[at] != '#')
 		keep = file->bytes[at++] == '+' || keep;
 	while (at < node->end && !cb_format_break(file, at))
 		at++;
-	while (!keep && end > at && strchr(" \t\r\n", file->bytes[end - 1]))
+	while (!keep && end > at && strchr(empty, file->bytes[end - 1]))
 		end--;
 	push_solid(r, at, end);
 }
@@ -291,6 +292,9 @@ static void read_entries(struct reader *r, struct cb_format_node *node)
 	while ((child = read_child(r, &end))) {
 		if (node->kind == CB_FORMAT_MAP && !entry.key) {
 			entry.key = child;
+			if (!r->file->odd_key &&
+			    (child->kind == CB_FORMAT_MAP || child->kind == CB_FORMAT_LIST))
+				r->file->odd_key = cb_format_line(r->file, child->start) + 1;
 			continue;
 		}
 		entry.value = child;
