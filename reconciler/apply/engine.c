@@ -118,6 +118,29 @@ static int record(struct cb_run *run, enum cb_record type, const struct cb_step 
 	return cb_journal_step(run->journal, type, step->n, detail, err);
 }
 
+/* libvirt syncs neither its directories nor what is uploaded: what nobody looks at again has to be
+ * on the disk before the journal says so. */
+static int barrier(struct cb_run *run, struct cb_error *err)
+{
+	return run->context->barrier ? run->context->barrier(run->context->barrier_ctx, err) : 0;
+}
+
+static int record_done(struct cb_run *run, const struct cb_step *step, const json_t *learned,
+		       struct cb_error *err)
+{
+	int r = ops_table[step->kind]->trusted ? barrier(run, err) : 0;
+
+	return r < 0 ? r : cb_journal_step(run->journal, CB_RECORD_DONE, step->n, learned, err);
+}
+
+static int record_undone(struct cb_run *run, const struct cb_step *step, const char *how,
+			 struct cb_error *err)
+{
+	int r = barrier(run, err);
+
+	return r < 0 ? r : record(run, CB_RECORD_UNDONE, step, how, err);
+}
+
 /* Performs a step whose intent is journaled, until it is known to be done or known to have failed.
  * A perform that failed may have worked all the same (a lost reply): the host is asked. */
 static int perform(struct cb_run *run, const struct cb_step *step, struct cb_error *err)
@@ -152,12 +175,12 @@ static int perform(struct cb_run *run, const struct cb_step *step, struct cb_err
 	}
 }
 
-/* Whether an effect that cannot be taken back has happened. `failed`, which may be NULL, is known
- * not to have. */
-static int past_return(struct cb_run *run, const struct cb_step *failed, bool *out,
+/* The first effect that cannot be taken back and has happened: NULL while there is none. `failed`,
+ * which may be NULL, is known not to have. */
+static int past_return(struct cb_run *run, const struct cb_step *failed, const struct cb_step **out,
 		       struct cb_error *err)
 {
-	*out = false;
+	*out = NULL;
 	cb_vec_each (const struct cb_step, step, &run->transaction->steps) {
 		enum cb_step_state state = cb_journal_state(run->journal, step->n);
 		enum cb_probe probed;
@@ -166,22 +189,20 @@ static int past_return(struct cb_run *run, const struct cb_step *failed, bool *o
 		if (step->reversible == CB_REVERSIBLE || state == CB_STEP_UNTOUCHED ||
 		    step == failed)
 			continue;
-		if (state == CB_STEP_DONE) {
-			*out = true;
+		probed = CB_PROBE_DONE;
+		if (state != CB_STEP_DONE && (r = probe(run, step, &probed, err)) < 0)
+			return r;
+		if (probed == CB_PROBE_DONE) {
+			*out = step;
 			return 0;
 		}
-		if ((r = probe(run, step, &probed, err)) < 0)
-			return r;
-		if (probed == CB_PROBE_DONE)
-			*out = true;
 	}
 	return 0;
 }
 
-/* The journal ends with a barrier: libvirt syncs neither its directories nor what is uploaded. */
 static int finish(struct cb_run *run, enum cb_outcome outcome, struct cb_error *err)
 {
-	int r = run->context->barrier ? run->context->barrier(run->context->barrier_ctx, err) : 0;
+	int r = barrier(run, err);
 
 	return r < 0 ? r : cb_journal_finish(run->journal, cb_outcome_name(outcome), err);
 }
@@ -205,13 +226,13 @@ static int undo_step(struct cb_run *run, const struct cb_step *step, struct cb_e
 	if (state == CB_PROBE_FOREIGN) {
 		cb_run_tell(run, CB_EVENT_KEPT, step,
 			    "what stands there now is not this transaction's work");
-		return record(run, CB_RECORD_UNDONE, step, "foreign", err);
+		return record_undone(run, step, "foreign", err);
 	}
 	if (state == CB_PROBE_ABSENT)
-		return record(run, CB_RECORD_UNDONE, step, "absent", err);
+		return record_undone(run, step, "absent", err);
 	if (!ops->undo) {
 		cb_run_tell(run, CB_EVENT_KEPT, step, "it is gone and cannot be brought back");
-		return record(run, CB_RECORD_UNDONE, step, "irreversible", err);
+		return record_undone(run, step, "irreversible", err);
 	}
 	cb_run_tell(run, CB_EVENT_UNDO, step, NULL);
 	if ((r = record_undo_intent(run, step, err)) < 0)
@@ -225,7 +246,7 @@ static int undo_step(struct cb_run *run, const struct cb_step *step, struct cb_e
 		if (state == CB_PROBE_ABSENT)
 			break;
 	}
-	return record(run, CB_RECORD_UNDONE, step, NULL, err);
+	return record_undone(run, step, NULL, err);
 }
 
 enum pass { DEFINITIONS, MACHINES };
@@ -237,8 +258,33 @@ static enum pass pass_of(const struct cb_step *step)
 	return step->kind == CB_STEP_KIND_DOMAIN_SHUTDOWN ? MACHINES : DEFINITIONS;
 }
 
+/* What later steps stand in must be there to be looked into: a power cut may have taken a pool and
+ * left the files that were made in it. */
+static int bring_back(struct cb_run *run, struct cb_error *err)
+{
+	cb_vec_each (const struct cb_step, step, &run->transaction->steps) {
+		enum cb_probe probed;
+		int r;
+
+		if (!ops_table[step->kind]->holds_others ||
+		    cb_journal_state(run->journal, step->n) != CB_STEP_DONE)
+			continue;
+		if ((r = probe(run, step, &probed, err)) < 0)
+			return r;
+		run->redo = true;
+		if ((probed == CB_PROBE_ABSENT || probed == CB_PROBE_PARTIAL) &&
+		    (r = perform(run, step, err)) < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int roll_back(struct cb_run *run, struct cb_error *err)
 {
+	int back = run->recovering ? bring_back(run, err) : 0;
+
+	if (back < 0)
+		return back;
 	for (enum pass pass = DEFINITIONS; pass <= MACHINES; pass++) {
 		for (size_t i = run->transaction->steps.len; i-- > 0;) {
 			const struct cb_step *step = &run->transaction->steps.items[i];
@@ -255,6 +301,21 @@ static int roll_back(struct cb_run *run, struct cb_error *err)
 	return finish(run, CB_OUTCOME_ROLLED_BACK, err);
 }
 
+/* What has the name of something new before it was intended was not made by us. */
+static int look_for_name(struct cb_run *run, const struct cb_step *step, enum cb_probe *out,
+			 struct cb_error *err)
+{
+	bool taken;
+	int r;
+
+	while ((r = cb_run_name_taken(run, step, &taken, err)) < 0) {
+		if (!is_unknown(r) || (r = reconnect(run, err)) < 0)
+			return r;
+	}
+	*out = taken ? CB_PROBE_FOREIGN : CB_PROBE_ABSENT;
+	return 0;
+}
+
 /* Where the step stands, as far as the journal lets that be in question. */
 static int look(struct cb_run *run, const struct cb_step *step, enum cb_probe *out,
 		struct cb_error *err)
@@ -262,6 +323,8 @@ static int look(struct cb_run *run, const struct cb_step *step, enum cb_probe *o
 	*out = CB_PROBE_ABSENT;
 	switch (cb_journal_state(run->journal, step->n)) {
 	case CB_STEP_UNTOUCHED:
+		if (ops_table[step->kind]->creates)
+			return look_for_name(run, step, out, err);
 		/* In a crashed run somebody may have done by hand what was still to be done. */
 		return run->recovering ? probe(run, step, out, err) : 0;
 	case CB_STEP_INTENDED:
@@ -273,6 +336,31 @@ static int look(struct cb_run *run, const struct cb_step *step, enum cb_probe *o
 		return probe(run, step, out, err);
 	}
 	return 0;
+}
+
+/* Beyond the point of no return nobody looks again at what was done before it. */
+static int cross(struct cb_run *run, const struct cb_step *step, struct cb_error *err)
+{
+	int r;
+
+	if (step->reversible == CB_REVERSIBLE || run->crossed)
+		return 0;
+	if ((r = barrier(run, err)) < 0)
+		return r;
+	run->crossed = true;
+	return 0;
+}
+
+/* Once a guest has run or old data is gone, what was done before is the VM's own life and is not
+ * done again: it may have been changed since with good reason. What has no way back, a deletion, is
+ * looked at all the same: a power cut may have brought it back. */
+static bool is_settled(const struct cb_run *run, const struct cb_step *past,
+		       const struct cb_step *step)
+{
+	if (!past || cb_journal_state(run->journal, step->n) != CB_STEP_DONE)
+		return false;
+	return step->reversible == CB_REVERSIBLE ? step->n < past->n
+						 : ops_table[step->kind]->undo != NULL;
 }
 
 /* One step forward, from whatever the journal and the host say of it. */
@@ -290,12 +378,14 @@ static int advance(struct cb_run *run, const struct cb_step *step, struct cb_err
 	if ((r = look(run, step, &probed, err)) < 0)
 		return r;
 	if (probed == CB_PROBE_DONE)
-		return state == CB_STEP_DONE ? 0 : record(run, CB_RECORD_DONE, step, NULL, err);
+		return state == CB_STEP_DONE ? 0 : record_done(run, step, NULL, err);
 	if (probed == CB_PROBE_FOREIGN)
 		return cb_error_set(err, CB_E_CONFLICT,
 				    "what stands there now is not this transaction's work");
 	cb_run_tell(run, CB_EVENT_STEP, step, NULL);
 	if (ops->prepare && probed == CB_PROBE_ABSENT && (r = ops->prepare(run, step, err)) < 0)
+		return r;
+	if ((r = cross(run, step, err)) < 0)
 		return r;
 	if (state != CB_STEP_INTENDED && (r = record(run, CB_RECORD_INTENT, step, NULL, err)) < 0)
 		return r;
@@ -304,7 +394,7 @@ static int advance(struct cb_run *run, const struct cb_step *step, struct cb_err
 	if (ops->learn && (r = ops->learn(run, step, &learned, err)) < 0)
 		return r;
 	cb_run_tell(run, CB_EVENT_DONE, step, NULL);
-	return cb_journal_step(run->journal, CB_RECORD_DONE, step->n, learned, err);
+	return record_done(run, step, learned, err);
 }
 
 /* Errors after which the transaction stays as it is, for a later run to take up. */
@@ -338,7 +428,7 @@ static int fail(struct cb_run *run, const struct cb_step *step, enum cb_outcome 
 		struct cb_error *err)
 {
 	cb_auto_error struct cb_error second = {0};
-	bool past, untouched;
+	const struct cb_step *past;
 	int r;
 
 	cb_run_tell(run, CB_EVENT_FAILED, step, err->message);
@@ -351,12 +441,13 @@ static int fail(struct cb_run *run, const struct cb_step *step, enum cb_outcome 
 				    run->transaction->id);
 		return -(int)err->code;
 	}
-	untouched = cb_journal_state(run->journal, step->n) == CB_STEP_UNTOUCHED;
+	/* What was never intended is not taken back: one record, so that no crash comes between. */
 	if (r == 0)
-		r = record(run, CB_RECORD_FAILED, step, err->message, &second);
-	/* What was never intended is not taken back. */
-	if (r == 0 && untouched)
-		r = record(run, CB_RECORD_UNDONE, step, "not begun", &second);
+		r = record(run,
+			   cb_journal_state(run->journal, step->n) == CB_STEP_UNTOUCHED
+				   ? CB_RECORD_UNDONE
+				   : CB_RECORD_FAILED,
+			   step, err->message, &second);
 	if (r == 0)
 		r = roll_back(run, &second);
 	if (r == 0) {
@@ -377,17 +468,15 @@ static int fail(struct cb_run *run, const struct cb_step *step, enum cb_outcome 
 
 static int go_forward(struct cb_run *run, enum cb_outcome *outcome, struct cb_error *err)
 {
+	const struct cb_step *past = NULL;
 	int r;
-
-	bool past = false;
 
 	*outcome = CB_OUTCOME_OPEN;
 	if (run->recovering && (r = past_return(run, NULL, &past, err)) < 0)
 		return r;
+	run->crossed = past != NULL;
 	cb_vec_each (const struct cb_step, step, &run->transaction->steps) {
-		/* Once a guest has run or old data is gone, what was done before is the VM's own
-		 * life and is not done again: it may have been changed since with good reason. */
-		if (past && cb_journal_state(run->journal, step->n) == CB_STEP_DONE)
+		if (is_settled(run, past, step))
 			continue;
 		r = advance(run, step, err);
 		if (r < 0 && leaves_open(r))
@@ -397,6 +486,9 @@ static int go_forward(struct cb_run *run, enum cb_outcome *outcome, struct cb_er
 			return fail(run, step, outcome, err);
 	}
 	if (run->transaction->provisional && !run->recovering) {
+		/* Those that wait are taken up before it after a crash: they find it there. */
+		if ((r = barrier(run, err)) < 0)
+			return r;
 		*outcome = CB_OUTCOME_PREPARED;
 		return 0;
 	}
@@ -483,7 +575,8 @@ int cb_apply_recover(struct cb_apply_context *context, struct cb_journal *journa
 			     .journal = journal,
 			     .transaction = transaction,
 			     .recovering = true};
-	bool past = false, unused;
+	const struct cb_step *past = NULL;
+	bool unused;
 	int r;
 
 	*outcome = CB_OUTCOME_OPEN;

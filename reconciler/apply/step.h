@@ -22,12 +22,17 @@ struct cb_run {
 	struct cb_journal *journal;
 	const struct cb_transaction *transaction;
 	bool recovering; /* the transaction was begun by another run */
+	bool crossed;    /* the point of no return may be behind; what came before is durable */
 	bool made;       /* perform made what stands there now */
 	bool redo; /* the step that is performed now was intended before: what stands under the
 		    * names of its plan may be a half of our own */
 };
 
 struct cb_step_ops {
+	bool trusted; /* probe believes `done`: the effect is made durable before it is recorded */
+	bool holds_others; /* later steps make their things in it */
+	bool creates; /* a new object under a name of this transaction's own: one that has the name
+		       * before the intent is foreign, also when it looks like what is wanted */
 	CB_CHECKED int (*probe)(struct cb_run *run, const struct cb_step *step, enum cb_probe *out,
 				struct cb_error *err);
 	/* Before the intent is journaled: saves what undo needs. May be NULL. */
@@ -73,6 +78,11 @@ CB_CHECKED int cb_run_create_volume(struct cb_run *run, const struct cb_volume_n
 /* Makes libvirt look at the pool, then asks for the volume. CB_E_NOT_FOUND is certain. */
 CB_CHECKED int cb_run_volume(struct cb_run *run, struct cb_arena *arena, const char *pool,
 			     const char *name, struct cb_volume *out, struct cb_error *err);
+
+/* Whether there is a volume with the name that the step's is to have, as far as libvirt knows: what
+ * it has not seen yet it does not overwrite. */
+CB_CHECKED int cb_run_name_taken(struct cb_run *run, const struct cb_step *step, bool *out,
+				 struct cb_error *err);
 
 /* Whether a domain's files, the stamp of a domain, or an overlay in the same pool refer to the
  * step's volume. */

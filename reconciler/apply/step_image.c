@@ -131,7 +131,9 @@ static int perform(struct cb_run *run, const struct cb_step *step, struct cb_err
 	return cb_run_refresh(run, volume.pool, err);
 }
 
-const struct cb_step_ops cb_step_IMAGE_IMPORT = {.probe = probe,
+const struct cb_step_ops cb_step_IMAGE_IMPORT = {.trusted = true,
+						 .creates = true,
+						 .probe = probe,
 						 .perform = perform,
 						 .used = cb_run_volume_used,
 						 .undo = cb_run_delete_volume};

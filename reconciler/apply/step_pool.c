@@ -127,5 +127,9 @@ static int undo(struct cb_run *run, const struct cb_step *step, struct cb_error 
 	return ops->pool_undefine(run->driver, name, err);
 }
 
-const struct cb_step_ops cb_step_POOL_ENSURE = {
-	.probe = probe, .perform = perform, .learn = learn, .used = used, .undo = undo};
+const struct cb_step_ops cb_step_POOL_ENSURE = {.holds_others = true,
+						.probe = probe,
+						.perform = perform,
+						.learn = learn,
+						.used = used,
+						.undo = undo};

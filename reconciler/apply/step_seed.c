@@ -54,10 +54,6 @@ static int probe(struct cb_run *run, const struct cb_step *step, enum cb_probe *
 	if (r < 0)
 		return r;
 	*out = CB_PROBE_PARTIAL;
-	if (cb_journal_state(run->journal, step->n) == CB_STEP_DONE) {
-		*out = CB_PROBE_DONE;
-		return 0;
-	}
 	if ((r = load(run, step, &image, err)) < 0) {
 		/* Never intended: nobody of ours has made it. */
 		if (r == -CB_E_NOT_FOUND)
@@ -126,5 +122,8 @@ static int perform(struct cb_run *run, const struct cb_step *step, struct cb_err
 	return r;
 }
 
-const struct cb_step_ops cb_step_SEED_CREATE = {
-	.probe = probe, .prepare = prepare, .perform = perform, .undo = cb_run_delete_volume};
+const struct cb_step_ops cb_step_SEED_CREATE = {.creates = true,
+						.probe = probe,
+						.prepare = prepare,
+						.perform = perform,
+						.undo = cb_run_delete_volume};

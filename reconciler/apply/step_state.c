@@ -92,9 +92,18 @@ static int live(struct cb_run *run, const struct cb_step *step, struct cb_error 
 	return 0;
 }
 
+/* A machine that has stopped since has nothing to be taken back. */
 static int undo_live(struct cb_run *run, const struct cb_step *step, struct cb_error *err)
 {
-	return set_live(run, step, "old", err);
+	cb_auto_arena struct cb_arena arena = {0};
+	struct cb_domain domain;
+	int r = look(run, &arena, step, &domain, err);
+
+	if (r == -CB_E_NOT_FOUND || (r == 0 && !domain.active)) {
+		cb_error_release(err);
+		return 0;
+	}
+	return r < 0 ? r : set_live(run, step, "old", err);
 }
 
 /* A start that is under way, asked for by a run that has died, is waited out. If libvirtd died in

@@ -141,6 +141,25 @@ int cb_run_volume(struct cb_run *run, struct cb_arena *arena, const char *pool, 
 	return r < 0 ? r : run->driver->ops->volume(run->driver, arena, pool, name, out, err);
 }
 
+int cb_run_name_taken(struct cb_run *run, const struct cb_step *step, bool *out,
+		      struct cb_error *err)
+{
+	cb_auto_arena struct cb_arena arena = {0};
+	const char *pool = cb_step_arg(step, "pool");
+	struct cb_volume volume;
+	int r = run->recovering ? refresh(run, pool, err) : 0;
+
+	if (r == 0)
+		r = run->driver->ops->volume(run->driver, &arena, pool, cb_step_arg(step, "volume"),
+					     &volume, err);
+	*out = r == 0;
+	if (r == -CB_E_NOT_FOUND) {
+		cb_error_release(err);
+		return 0;
+	}
+	return r;
+}
+
 int cb_run_volume_used(struct cb_run *run, const struct cb_step *step, bool *out,
 		       struct cb_error *err)
 {
@@ -179,6 +198,6 @@ int cb_run_delete_volume(struct cb_run *run, const struct cb_step *step, struct 
 }
 
 const struct cb_step_ops cb_step_VOLUME_CREATE = {
-	.probe = create_probe, .perform = create, .undo = cb_run_delete_volume};
+	.creates = true, .probe = create_probe, .perform = create, .undo = cb_run_delete_volume};
 const struct cb_step_ops cb_step_VOLUME_DELETE = {.probe = delete_probe,
 						  .perform = cb_run_delete_volume};

@@ -19,7 +19,7 @@ void cb_barrier_sync(struct cb_barrier *barrier)
 		barrier->running = true;
 		mine = ++barrier->begun;
 		(void)pthread_mutex_unlock(&barrier->mutex);
-		sync();
+		(barrier->sync ? barrier->sync : sync)();
 		(void)pthread_mutex_lock(&barrier->mutex);
 		barrier->running = false;
 		barrier->finished = mine;

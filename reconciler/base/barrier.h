@@ -16,12 +16,13 @@ struct cb_barrier {
 	pthread_cond_t finished_one;
 	uint64_t begun, finished;
 	bool running;
-	unsigned syncs; /* how many there have been: for measurements */
+	unsigned syncs;     /* how many there have been: for measurements */
+	void (*sync)(void); /* NULL: sync(2); tests have their own */
 };
 
 #define CB_BARRIER_INIT                                                                            \
 	{                                                                                          \
-		PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 0, false, 0                \
+		PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 0, false, 0, NULL          \
 	}
 
 void cb_barrier_sync(struct cb_barrier *barrier);

@@ -22,6 +22,7 @@ int cb_session_open(const struct cb_session_config *config, struct cb_session **
 		cb_oom();
 	session->config = *config;
 	session->barrier = (struct cb_barrier)CB_BARRIER_INIT;
+	session->barrier.sync = config->sync;
 	cb_references_init(&session->references);
 	/* Workers make JSON objects at the same time; the seed of their hashes is made once. */
 	json_object_seed(0);

@@ -32,6 +32,7 @@ struct cb_session_config {
 	void *event_ctx;
 	/* How a host is opened: cb_libvirt_open, or a test's. */
 	int (*open)(const char *uri, struct cb_driver **out, struct cb_error *err);
+	void (*sync)(void); /* what makes a local host's files durable; NULL: sync(2) */
 	/* Where ids come from; NULL: the kernel's random bytes and the clock. */
 	void (*random)(void *out, size_t len);
 	int64_t (*now)(void);

@@ -25,6 +25,7 @@ struct scenario {
 	bool restart;       /* --allow-restart */
 	bool several;       /* transactions: some may be through when another one is taken back */
 	bool shared;        /* ... and without any VM nothing at all is left */
+	bool remote;        /* a local host would have to have its directories */
 };
 
 #define IMAGES                                                                                     \
@@ -73,7 +74,7 @@ static const struct scenario scenarios[] = {
 	       "  paths: {/old: /old, /a: /src}\n" GUEST,
 	 SMALL "  state: running\n  network_mode: none\n  guest: rerun\n"
 	       "  paths: {/b: /src, /c: {guest: /c, kind: 9p, readonly: true}}\n" GUEST,
-	 .restart = true},
+	 .restart = true, .remote = true},
 	{"network-changes", LAN SMALL NIC,
 	 "networks:\n  lan: {cidr: 10.20.0.0/24, autostart: false}\n" SMALL
 	 "  nics: [{name: lan0, network: lan, ip: 10.20.0.10}]\n",
@@ -112,11 +113,12 @@ static const struct {
 	{"dies after", CB_FAULT_DIE_AFTER, false},
 };
 
-static void prepare(struct fixture *f, const struct scenario *scenario)
+static void prepare(struct fixture *f, const struct scenario *scenario, bool cuts)
 {
 	cb_auto_error struct cb_error err = {0};
 
 	fixture_init(f, NULL);
+	f->cuts = cuts;
 	if (scenario->before) {
 		fixture_load(f, scenario->before, "tests/golden/images");
 		if (fixture_apply(f, &err) < 0)
@@ -134,7 +136,7 @@ static char *undisturbed(const struct scenario *scenario, char **before)
 	struct fixture f;
 	char *state;
 
-	prepare(&f, scenario);
+	prepare(&f, scenario, false);
 	*before = fixture_state(&f);
 	if (fixture_apply(&f, &err) < 0)
 		fail_msg("%s: %s", scenario->name, err.message);
@@ -248,7 +250,7 @@ static bool disturb(const struct scenario *scenario, size_t kind, unsigned n, co
 	char *state;
 	bool reached;
 
-	prepare(&f, scenario);
+	prepare(&f, scenario, false);
 	f.fault = faults[kind].fault;
 	f.sticky = faults[kind].sticky;
 	f.at = n;
@@ -301,7 +303,7 @@ static unsigned disturb_twice(const struct scenario *scenario, unsigned n, unsig
 	unsigned dead = 0;
 	char *state;
 
-	prepare(&f, scenario);
+	prepare(&f, scenario, false);
 	f.fault = n % 2 ? CB_FAULT_DIE_AFTER : CB_FAULT_DIE_BEFORE;
 	f.at = n;
 	if (fixture_apply_forked(&f) == 137) {
@@ -342,11 +344,96 @@ static unsigned sweep_twice(const struct scenario *scenario, const char *wanted)
 	return points;
 }
 
+/* Without what does not outlive the power: whether a machine runs, and what it runs with. */
+static char *at_rest(char *text)
+{
+	json_t *state = json_loads(text, 0, NULL), *domain;
+	const char *name;
+	char *out;
+
+	json_object_foreach(json_object_get(state, "domains"), name, domain)
+	{
+		json_object_del(domain, "active");
+		json_object_del(domain, "live");
+		json_object_del(domain, "started");
+	}
+	out = json_dumps(state, JSON_SORT_KEYS | JSON_INDENT(1));
+	json_decref(state);
+	free(text);
+	return out;
+}
+
+/* The power is cut after the n-th change, and comes back: the next run must bring the host to what
+ * is wanted. With `m`, a run that takes back what the dead one left dies after its m-th change, and
+ * then the power is cut. Returns false when the scenario was through before: then it is cut after
+ * its end, and nothing may be missing. */
+static bool disturb_power(const struct scenario *scenario, unsigned n, unsigned m, uint64_t choice,
+			  const char *wanted)
+{
+	cb_auto_error struct cb_error err = {0};
+	struct fixture f;
+	bool reached;
+	char *state;
+
+	prepare(&f, scenario, true);
+	f.fault = CB_FAULT_DIE_AFTER;
+	f.at = n;
+	reached = fixture_apply_forked(&f) == 137;
+	if (reached && m > 0) {
+		f.fault = CB_FAULT_DIE_AFTER;
+		f.at = m;
+		reached = fixture_settle_forked(&f, CB_RECOVER_BACK) == 137;
+	}
+	fixture_cut_power(&f, choice);
+	if (!reached && m == 0)
+		assert_int_equal(fixture_open_journals(&f), 0);
+	if (fixture_apply(&f, &err) < 0) {
+		say(scenario, "power cut", n, err.message);
+		fail();
+	}
+	state = at_rest(fixture_state(&f));
+	if (strcmp(state, wanted) != 0)
+		say(scenario, "power cut", n, "the next run ends elsewhere");
+	assert_same_state(state, wanted);
+	assert_int_equal(fixture_open_journals(&f), 0);
+	free(state);
+	fixture_release(&f);
+	return reached;
+}
+
+static unsigned sweep_power(const struct scenario *scenario)
+{
+	/* All lost, all there, and some of each. */
+	static const uint64_t choices[] = {0, UINT64_MAX, 0xaaaaaaaaaaaaaaaa, 0x5555555555555555,
+					   0x3333cccc0f0ff0f0};
+	unsigned points = 0;
+	char *wanted;
+	struct fixture f;
+	cb_auto_error struct cb_error err = {0};
+
+	prepare(&f, scenario, true);
+	assert_int_equal(fixture_apply(&f, &err), 0);
+	wanted = at_rest(fixture_state(&f));
+	fixture_release(&f);
+	for (size_t i = 0; i < CB_COUNT(choices); i++) {
+		unsigned n = 1, m;
+
+		for (; disturb_power(scenario, n, 0, choices[i], wanted); n++) {
+			/* What was lost on the way forward is met above: here all or nothing. */
+			for (m = 1; i < 2 && disturb_power(scenario, n, m, choices[i], wanted); m++)
+				points++;
+		}
+		points += n;
+	}
+	free(wanted);
+	return points;
+}
+
 static void sweep(void **test_state)
 {
 	const struct scenario *scenario = *test_state;
 	char *before, *wanted = undisturbed(scenario, &before);
-	unsigned points = 0, twice;
+	unsigned points = 0, twice, cut;
 
 	for (size_t kind = 0; kind < CB_COUNT(faults); kind++) {
 		unsigned n = 1;
@@ -356,7 +443,9 @@ static void sweep(void **test_state)
 		points += n - 1;
 	}
 	twice = sweep_twice(scenario, wanted);
-	print_message("%s: %u points, %u of two deaths\n", scenario->name, points, twice);
+	cut = scenario->remote ? 0 : sweep_power(scenario);
+	print_message("%s: %u points, %u of two deaths, %u of power cuts\n", scenario->name, points,
+		      twice, cut);
 	assert_true(points >= CB_COUNT(faults) * 3);
 	free(before);
 	free(wanted);

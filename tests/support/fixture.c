@@ -120,6 +120,135 @@ void fixture_load(struct fixture *fixture, const char *text, const char *directo
 	fixture->request.shutdown_timeout = 1;
 }
 
+/* Power cuts. --------------------------------------------------------------------------------- */
+
+static const char *synced_path(const struct fixture *fixture, struct cb_str *out)
+{
+	cb_str_clear(out);
+	cb_str_printf(out, "%s.synced", fixture->host_path);
+	return cb_str_text(out);
+}
+
+static json_t *load_host(const char *path)
+{
+	json_t *state = json_load_file(path, 0, NULL);
+
+	assert_non_null(state);
+	return state;
+}
+
+/* What a barrier does on the fake host: it is as now after a power cut. */
+static void sync_host(void)
+{
+	cb_auto_str struct cb_str path = {0};
+	json_auto_t *state = load_host(current->host_path);
+
+	assert_int_equal(json_dump_file(state, synced_path(current, &path), 0), 0);
+}
+
+/* Only of a local host is it known what is on the disk. */
+static void make_local(struct fixture *fixture)
+{
+	json_auto_t *state = load_host(fixture->host_path);
+
+	if (json_is_true(json_object_get(state, "local")))
+		return;
+	json_object_set_new(state, "local", json_true());
+	assert_int_equal(json_dump_file(state, fixture->host_path, 0), 0);
+	current = fixture;
+	sync_host();
+}
+
+/* Each member of `now` and `then` in one of the two forms. */
+static json_t *mix(const json_t *now, const json_t *then, uint64_t *choice)
+{
+	json_t *names = json_object(), *out = json_object(), *value;
+	const char *name;
+
+	json_object_update(names, (json_t *)(uintptr_t)then);
+	json_object_update(names, (json_t *)(uintptr_t)now);
+	json_object_foreach(names, name, value)
+	{
+		json_t *member = json_object_get(*choice & 1 ? now : then, name);
+
+		*choice = *choice >> 1 | *choice << 63;
+		if (member)
+			json_object_set_new(out, name, json_deep_copy(member));
+	}
+	json_decref(names);
+	return out;
+}
+
+/* Files may be there in full, not at all, or with their name and length alone: every second one
+ * whose bytes were written since. */
+static void lose_bytes(json_t *mixed, const json_t *then, uint64_t choice)
+{
+	const char *name;
+	json_t *file;
+
+	json_object_foreach(mixed, name, file)
+	{
+		choice = choice >> 1 | choice << 63;
+		if ((choice & 1) && json_object_get(file, "digest") &&
+		    !json_equal(file, json_object_get(then, name)))
+			json_object_set_new(file, "digest", json_string("lost"));
+	}
+}
+
+static void boot(json_t *state)
+{
+	const char *name;
+	json_t *member;
+
+	json_object_foreach(json_object_get(state, "domains"), name, member)
+	{
+		json_object_set_new(member, "active", json_false());
+		json_object_del(member, "live");
+	}
+	/* libvirtd looks at what it starts by itself. */
+	json_object_foreach(json_object_get(state, "pools"), name, member)
+	{
+		json_t *files = json_object_get(json_object_get(state, "directories"),
+						json_string_value(json_object_get(member, "path")));
+		json_t *known = json_object(), *file;
+		const char *file_name;
+
+		json_object_foreach(files, file_name, file)
+			json_object_set_new(known, file_name, json_true());
+		json_object_set_new(member, "known", known);
+	}
+}
+
+void fixture_cut_power(const struct fixture *fixture, uint64_t choice)
+{
+	static const char *const kinds[] = {"domains", "pools", "networks"};
+	cb_auto_str struct cb_str path = {0};
+	json_auto_t *now = load_host(fixture->host_path);
+	json_auto_t *then = load_host(synced_path(fixture, &path));
+	json_t *directories, *files;
+	const char *name;
+
+	for (size_t i = 0; i < CB_COUNT(kinds); i++)
+		json_object_set_new(now, kinds[i],
+				    mix(json_object_get(now, kinds[i]),
+					json_object_get(then, kinds[i]), &choice));
+	directories = json_object_get(now, "directories");
+	json_object_foreach(directories, name, files)
+	{
+		json_t *before = json_object_get(json_object_get(then, "directories"), name);
+		json_t *mixed = mix(files, before, &choice);
+
+		if (choice != UINT64_MAX)
+			lose_bytes(mixed, before, choice);
+		json_object_clear(files);
+		json_object_update(files, mixed);
+		json_decref(mixed);
+	}
+	boot(now);
+	assert_int_equal(json_dump_file(now, fixture->host_path, 0), 0);
+	assert_int_equal(json_dump_file(now, synced_path(fixture, &path), 0), 0);
+}
+
 int fixture_open(struct fixture *fixture, struct cb_session **out, struct cb_error *err)
 {
 	const struct cb_session_config config = {.uri = NULL,
@@ -130,9 +259,12 @@ int fixture_open(struct fixture *fixture, struct cb_session **out, struct cb_err
 						 .event = fixture->event,
 						 .event_ctx = fixture->event_ctx,
 						 .open = open_host,
+						 .sync = fixture->cuts ? sync_host : NULL,
 						 .random = counted,
 						 .now = fixed_now};
 
+	if (fixture->cuts)
+		make_local(fixture);
 	current = fixture;
 	plan = (struct cb_fault_plan){
 		.fault = fixture->fault, .at = fixture->at, .sticky = fixture->sticky};
@@ -179,9 +311,34 @@ int fixture_apply(struct fixture *fixture, struct cb_error *err)
 	return r;
 }
 
-int fixture_apply_forked(struct fixture *fixture)
+static int settle(struct fixture *fixture, enum cb_recovery recovery, struct cb_error *err)
+{
+	cb_auto_arena struct cb_arena arena = {0};
+	struct cb_results settled = {0};
+	struct cb_session *session;
+	int r = fixture_open(fixture, &session, err);
+
+	if (r < 0)
+		return r;
+	r = cb_session_settle(session, NULL, recovery, &arena, &settled, err);
+	cb_session_close(session);
+	return r;
+}
+
+static int wait_for(struct fixture *fixture, pid_t pid)
 {
 	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	fixture->fault = CB_FAULT_NONE;
+	/* The child used up ids of its own; a later run must not meet them again. */
+	counter += 16;
+	return WEXITSTATUS(status);
+}
+
+int fixture_apply_forked(struct fixture *fixture)
+{
 	pid_t pid = fork();
 
 	assert_true(pid >= 0);
@@ -190,12 +347,20 @@ int fixture_apply_forked(struct fixture *fixture)
 
 		_exit(fixture_apply(fixture, &err) < 0);
 	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	fixture->fault = CB_FAULT_NONE;
-	/* The child used up ids of its own; a later run must not meet them again. */
-	counter += 16;
-	return WEXITSTATUS(status);
+	return wait_for(fixture, pid);
+}
+
+int fixture_settle_forked(struct fixture *fixture, enum cb_recovery recovery)
+{
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		cb_auto_error struct cb_error err = {0};
+
+		_exit(settle(fixture, recovery, &err) < 0);
+	}
+	return wait_for(fixture, pid);
 }
 
 /* Whether the text at `p` is a hex digit or one of the dashes and letters of an id. */

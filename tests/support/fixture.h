@@ -30,6 +30,7 @@ struct fixture {
 	void (*event)(void *ctx, enum cb_event event, const struct cb_transaction *transaction,
 		      const struct cb_step *step, const char *text);
 	void *event_ctx;
+	bool cuts; /* the power may be cut: see fixture_cut_power; to be set before fixture_load */
 	unsigned calls; /* changing calls that the last run made over the first connection */
 };
 
@@ -52,6 +53,15 @@ int fixture_apply(struct fixture *fixture, struct cb_error *err);
 /* The same in a child process, for faults that end it. Returns its exit status: 0, 1 for an error,
  * 137 for a death. */
 int fixture_apply_forked(struct fixture *fixture);
+
+/* Takes up what a dead run left, in a child process as above: goes on or takes back. */
+int fixture_settle_forked(struct fixture *fixture, enum cb_recovery recovery);
+
+/* The power is cut and comes back: no machine runs, and each domain, file, pool and network is as
+ * it is now or as it was when the host was last synced, files also with their name and without
+ * their bytes. `choice` is a number whose bits say which; 0: all as they were, UINT64_MAX: all as
+ * now. Journals lose nothing here: what is synced of them stands in tests/unit/test_journal.c. */
+void fixture_cut_power(const struct fixture *fixture, uint64_t choice);
 
 /* The host's state, with everything random masked, as canonical text. Free it. */
 char *fixture_state(const struct fixture *fixture);
