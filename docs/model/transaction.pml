@@ -6,14 +6,6 @@
  * other switches. Labels and words are those of docs/journal.md and reconciler/apply/engine.c.
  */
 
-#ifdef AS_IS /* reconciler/ as it stands; README.md says what each one is */
-#define GAP_RETURN
-#define GAP_DELETE
-#define GAP_UNDONE
-#define GAP_UPLOAD
-#define GAP_NAME
-#endif
-
 /* Budgets of what goes wrong. */
 #ifndef MAXC
 #define MAXC 2 /* kills of clonebox, at any point, of a recovery too */
@@ -425,7 +417,7 @@ inline probe(s, out)
 			:: newv != ABSENT && jm[s] != DONE && newv != WHOLE -> out = P_PARTIAL
 			:: newv == WHOLE && jm[s] != DONE -> out = P_DONE
 #else
-#ifndef GAP_NAME
+#ifndef BAD_NAME_NOT_LOOKED_FOR
 			:: newv != ABSENT && jm[s] == UNTOUCHED -> out = P_FOREIGN
 			:: newv != ABSENT && jm[s] != UNTOUCHED && newv != WHOLE -> out = P_PARTIAL
 			:: newv == WHOLE && jm[s] != UNTOUCHED ->
@@ -485,7 +477,7 @@ inline past_return()
 /* An image whose bytes were seen to be right is not read again. */
 inline synced_upload(s)
 {
-#if defined(IMAGE) && !defined(GAP_UPLOAD)
+#if defined(IMAGE) && !defined(BAD_NO_UPLOAD_BARRIER)
 	if
 	:: kinds[s] == K_CREATE -> atomic { barrier(); point() }
 	:: else
@@ -497,7 +489,7 @@ inline synced_upload(s)
 
 /* What recovery does not look at: beyond the point of no return it is the machine's own life. */
 #define DELETES(s) (kinds[s] == K_DELETE1 || kinds[s] == K_DELETE2)
-#ifdef GAP_DELETE
+#ifdef BAD_DELETE_TRUSTED
 #define SETTLED(s) (past && jm[s] == DONE)
 #else
 #define SETTLED(s) (past && jm[s] == DONE && !DELETES(s))
@@ -508,7 +500,7 @@ inline synced_upload(s)
 active proctype Clonebox()
 {
 	byte s, i, k, p, seen;
-	bit recovering, redo, past, back, reverse, pass;
+	bit recovering, redo, past, crossed, back, reverse, pass;
 
 	d_step {
 #ifdef CREATE
@@ -591,6 +583,7 @@ died: /* The next run takes it up: settle_one(), cb_apply_recover(). */
 		answer = 0;
 		redo = 0;
 		past = 0;
+		crossed = 0;
 		back = 0;
 		reverse = 0;
 		pass = 0;
@@ -634,6 +627,7 @@ forward:
 	:: recovering -> past_return()
 	:: else
 	fi;
+	crossed = past;
 	do
 	:: s == N -> break
 	:: s < N && SETTLED(s) -> s++
@@ -646,7 +640,7 @@ forward:
 		:: jm[s] == UNTOUCHED && !recovering && kinds[s] != K_CREATE
 		:: jm[s] != DONE && (jm[s] != UNTOUCHED || recovering || kinds[s] == K_CREATE) ->
 			probe(s, p)
-#elif defined(GAP_NAME)
+#elif defined(BAD_NAME_NOT_LOOKED_FOR)
 		:: jm[s] == UNTOUCHED && !recovering
 		:: else -> probe(s, p)
 #else
@@ -659,10 +653,12 @@ forward:
 		:: p == P_DONE && jm[s] == DONE
 		:: p == P_FOREIGN -> goto fail
 		:: p == P_ABSENT || p == P_PARTIAL ->
-#ifndef GAP_RETURN
+#ifndef BAD_NO_RETURN_BARRIER
 			/* What stands before the point of no return is not looked at again. */
 			if
-			:: IRREVERSIBLE(kinds[s]) -> atomic { barrier(); point() }
+			:: IRREVERSIBLE(kinds[s]) && !crossed ->
+				atomic { barrier(); point() };
+				crossed = 1
 			:: else
 			fi;
 #endif
@@ -729,7 +725,7 @@ fail: /* fail() of engine.c: back, unless something happened that cannot be take
 	:: else
 	fi;
 	if
-#ifdef GAP_NAME
+#ifdef BAD_NAME_NOT_LOOKED_FOR
 	:: jm[s] == UNTOUCHED -> record(s, FAILED); record(s, UNDONE)
 #else
 	:: jm[s] == UNTOUCHED -> record(s, UNDONE) /* one record: it was not begun */
@@ -794,7 +790,7 @@ roll_back:
 				   fi
 				od
 			fi;
-#ifndef GAP_UNDONE
+#ifndef BAD_NO_UNDONE_BARRIER
 			atomic { barrier(); point() };
 #endif
 			record(s, UNDONE)
