@@ -415,6 +415,7 @@ static void check_hosts_of(struct cb_fleet *fleet, const struct cb_declarations 
 void cb_fleet_check(struct cb_fleet *fleet)
 {
 	cb_fleet_check_needs(fleet);
+	cb_fleet_check_groups(fleet);
 	check_claims(fleet);
 	fleet->about = "network";
 	cb_vec_each (const struct cb_declared, network, &fleet->out->networks)

@@ -47,6 +47,9 @@ void cb_fleet_note_needs(struct cb_fleet *fleet, const char *name, const struct 
 /* Fills depends_on, once all VMs are known. */
 void cb_fleet_check_needs(struct cb_fleet *fleet);
 
+/* groups.c: a group is of one host. */
+void cb_fleet_check_groups(struct cb_fleet *fleet);
+
 /* What must hold between the parts, once all VMs are known. Fills depends_on. */
 void cb_fleet_check(struct cb_fleet *fleet);
 

@@ -44,7 +44,8 @@ static struct cb_request request_of(const struct work *work, struct cb_lane *lan
 		.flags = (cli->allow_restart ? CB_PLAN_RESTART : 0u) |
 			 (cli->allow_recreate ? CB_PLAN_RECREATE : 0u) |
 			 (cli->allow_force_off ? CB_PLAN_FORCE_OFF : 0u) |
-			 (cli->allow_unknown ? CB_PLAN_UNKNOWN : 0u),
+			 (cli->allow_unknown ? CB_PLAN_UNKNOWN : 0u) |
+			 (cli->atomic ? CB_PLAN_ATOMIC : 0u),
 		.shutdown_timeout = cli->shutdown_timeout,
 	};
 }
@@ -159,12 +160,30 @@ static void plan_all(struct work *work)
 	cb_lanes_each(work->cli, &work->lanes, plan_lane);
 }
 
+/* What one host has done cannot be taken back for another. */
+static int check_atomic(const struct work *work)
+{
+	cb_auto_error struct cb_error err = {0};
+	size_t n = 0;
+
+	cb_vec_each (const struct cb_lane, lane, &work->lanes)
+		n += !lane->code && lane->planned.plan.transactions.len > 0;
+	if (!work->cli->atomic || n < 2)
+		return 0;
+	(void)cb_error_set(&err, CB_E_UNSUPPORTED,
+			   "--atomic is about one host, and %zu hosts would be changed", n);
+	(void)cb_error_hint(&err, "name the vms of one host, or give each host's vms a `group:`");
+	return cb_ui_error(&err);
+}
+
 static int plan_only(struct work *work)
 {
 	int r, unwell, code;
 
 	plan_all(work);
 	unwell = cb_lanes_report(&work->lanes);
+	if ((code = check_atomic(work)))
+		return code;
 	if (count_well(&work->lanes) == 0)
 		return unwell;
 	r = work->cli->json ? show_json(work, false) : show_plan(work, stdout);
@@ -337,22 +356,35 @@ static void apply_lane(const struct cb_cli *cli, struct cb_lane *lane)
 		cb_lane_fail(lane, &err);
 }
 
-/* Whether the guest is to be waited for: it was begun by this run, and runs now. */
-static bool was_started(const struct cb_lane *lane, const struct cb_result *result,
-			const struct cb_transaction **out)
+static bool is_started(const struct cb_transaction *transaction, const char *uuid)
 {
-	if (result->outcome != CB_OUTCOME_COMMITTED || result->target != CB_TARGET_VM)
-		return false;
-	cb_vec_each (const struct cb_transaction, transaction, &lane->planned.plan.transactions) {
-		if (strcmp(transaction->id, result->id) != 0)
-			continue;
-		*out = transaction;
-		cb_vec_each (const struct cb_step, step, &transaction->steps) {
-			if (step->kind == CB_STEP_KIND_DOMAIN_START)
-				return true;
-		}
+	cb_vec_each (const struct cb_step, step, &transaction->steps) {
+		if (step->kind == CB_STEP_KIND_DOMAIN_START &&
+		    strcmp(cb_spec_string(&step->args, "uuid"), uuid) == 0)
+			return true;
 	}
 	return false;
+}
+
+/* A guest that was begun by this run, and runs now. */
+static int wait_for(struct cb_lane *lane, const struct cb_transaction *transaction,
+		    const struct cb_member *vm, const struct cb_wait *wait, struct cb_error *err)
+{
+	if (vm->target != CB_TARGET_VM || !is_started(transaction, vm->uuid))
+		return 0;
+	return cb_session_wait(lane->session, vm->name, vm->uuid, wait, err);
+}
+
+static int wait_for_all(struct cb_lane *lane, const struct cb_transaction *transaction,
+			const struct cb_wait *wait, struct cb_error *err)
+{
+	const struct cb_member alone = {transaction->target, transaction->name, transaction->uuid,
+					transaction->action};
+	int r = wait_for(lane, transaction, &alone, wait, err);
+
+	for (size_t i = 0; r == 0 && i < transaction->members.len; i++)
+		r = wait_for(lane, transaction, &transaction->members.items[i], wait, err);
+	return r;
 }
 
 static void wait_lane(const struct cb_cli *cli, struct cb_lane *lane)
@@ -365,12 +397,14 @@ static void wait_lane(const struct cb_cli *cli, struct cb_lane *lane)
 				     .until_ms = cb_clock_ms() + cli->wait_timeout * 1000u};
 
 	cb_vec_each (const struct cb_result, result, &lane->results) {
-		cb_auto_error struct cb_error err = {0};
-		const struct cb_transaction *transaction;
+		cb_vec_each (const struct cb_transaction, transaction,
+			     &lane->planned.plan.transactions) {
+			cb_auto_error struct cb_error err = {0};
 
-		if (was_started(lane, result, &transaction) &&
-		    cb_session_wait(lane->session, result->name, transaction->uuid, &wait, &err) <
-			    0) {
+			if (result->outcome != CB_OUTCOME_COMMITTED ||
+			    strcmp(transaction->id, result->id) != 0 ||
+			    wait_for_all(lane, transaction, &wait, &err) == 0)
+				continue;
 			cb_lane_fail(lane, &err);
 			return;
 		}
@@ -388,6 +422,8 @@ static int change(struct work *work)
 		code = cb_lanes_report(&work->lanes);
 		return code ? code : work->lanes.items[0].code;
 	}
+	if ((code = check_atomic(work)))
+		return code;
 	if (!cli->json && !(cli->quiet && cli->yes) &&
 	    (code = show_plan(work, has_changes(work) ? stderr : stdout)))
 		return code;

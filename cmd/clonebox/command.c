@@ -50,6 +50,7 @@ enum id {
 	OPT_ALLOW_DESTROY,
 	OPT_ALLOW_FORCE_OFF,
 	OPT_ALLOW_UNKNOWN,
+	OPT_ATOMIC,
 	OPT_TAKE_OVER,
 	OPT_DETAILED_EXITCODE,
 	OPT_DRY_RUN,
@@ -98,6 +99,7 @@ static const struct cb_option options[] = {
 	{OPT_PRUNE, "prune", 0, NULL, SAVE | APPLY, "destroy what these manifests made and do not speak of any more (needs `owner:`)"},
 	{OPT_ALLOW_FORCE_OFF, "allow-force-off", 0, NULL, PLAN | DESTROY, "pull the plug of guests that do not shut down"},
 	{OPT_ALLOW_UNKNOWN, "allow-unknown", 0, NULL, PLAN, "go on where the host does not say what it has"},
+	{OPT_ATOMIC, "atomic", 0, NULL, PLAN | DESTROY, "all changes of the host together or none, as one group"},
 	{OPT_MAX_DELETIONS, "max-deletions", 0, "N", APPLY | DESTROY, "destroy at most N vms (default 1)"},
 	{OPT_SHUTDOWN_TIMEOUT, "shutdown-timeout", 0, "TIME", PLAN | DESTROY, "how long a guest may take to shut down"},
 	{OPT_TRASH_TTL, "trash-ttl", 0, "TIME", APPLY | DESTROY, "how long what goes to the trash is kept"},
@@ -340,6 +342,9 @@ static const char *store(const struct cb_option *row, const char *argument, stru
 		break;
 	case OPT_ALLOW_UNKNOWN:
 		cli->allow_unknown = true;
+		break;
+	case OPT_ATOMIC:
+		cli->atomic = true;
 		break;
 	case OPT_TAKE_OVER:
 		cli->take_over = true;

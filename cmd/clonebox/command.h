@@ -47,6 +47,7 @@ struct cb_cli {
 	enum { CB_COLOR_AUTO, CB_COLOR_ALWAYS, CB_COLOR_NEVER } color;
 	enum cb_log_format log_format;
 	bool allow_restart, allow_recreate, allow_destroy, allow_force_off, allow_unknown;
+	bool atomic;
 	bool lenient; /* manifests are read as CloneBox reads them */
 	bool take_over, detailed_exitcode, dry_run, fail_fast, prune;
 	const char *out, *plan;       /* files of saved plans */

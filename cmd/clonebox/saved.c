@@ -72,14 +72,15 @@ int cb_saved_write(const struct cb_cli *cli, const struct cb_lanes *lanes)
 
 	if (!files)
 		return cb_ui_error(&err);
-	json = json_pack("{s:s,s:o,s:o,s:o,s:b,s:b,s:b,s:b,s:b,s:b,s:i,s:s?,s:o}", "schema", SCHEMA,
-			 "files", files, "vms", texts(cli->words, cli->n_words), "labels",
+	json = json_pack("{s:s,s:o,s:o,s:o,s:b,s:b,s:b,s:b,s:b,s:b,s:b,s:i,s:s?,s:o}", "schema",
+			 SCHEMA, "files", files, "vms", texts(cli->words, cli->n_words), "labels",
 			 texts(cli->labels, cli->n_labels), "allow_restart",
 			 (int)cli->allow_restart, "allow_force_off", (int)cli->allow_force_off,
 			 "allow_unknown", (int)cli->allow_unknown, "allow_recreate",
-			 (int)cli->allow_recreate, "take_over", (int)cli->take_over, "prune",
-			 (int)cli->prune, "shutdown_timeout", (int)cli->shutdown_timeout, "connect",
-			 cli->connect, "plan", plan_of(lanes));
+			 (int)cli->allow_recreate, "take_over", (int)cli->take_over, "atomic",
+			 (int)cli->atomic, "prune", (int)cli->prune, "shutdown_timeout",
+			 (int)cli->shutdown_timeout, "connect", cli->connect, "plan",
+			 plan_of(lanes));
 	text = json_dumps(json, JSON_INDENT(1) | JSON_SORT_KEYS);
 	if (!text)
 		cb_oom();
@@ -152,6 +153,7 @@ int cb_saved_read(const struct cb_cli *cli, struct cb_cli *effective, struct cb_
 	effective->allow_unknown = json_is_true(json_object_get(json, "allow_unknown"));
 	effective->take_over = json_is_true(json_object_get(json, "take_over"));
 	effective->allow_recreate = json_is_true(json_object_get(json, "allow_recreate"));
+	effective->atomic = json_is_true(json_object_get(json, "atomic"));
 	effective->prune = json_is_true(json_object_get(json, "prune"));
 	effective->shutdown_timeout =
 		(unsigned)json_integer_value(json_object_get(json, "shutdown_timeout"));

@@ -338,6 +338,25 @@ static int look(struct cb_run *run, const struct cb_step *step, enum cb_probe *o
 	return 0;
 }
 
+/* A group decides once for all its members: whether each still stands as it was made. */
+static int look_again(struct cb_run *run, const struct cb_step *until, struct cb_error *err)
+{
+	cb_vec_each (const struct cb_step, step, &run->transaction->steps) {
+		enum cb_probe probed;
+		int r;
+
+		if (step == until)
+			return 0;
+		if ((r = probe(run, step, &probed, err)) < 0)
+			return r;
+		if (probed != CB_PROBE_DONE)
+			return cb_error_set(err, CB_E_CONFLICT,
+					    "%s '%s' is not any more as this transaction made it",
+					    cb_step_name(step->kind), step->target);
+	}
+	return 0;
+}
+
 /* Beyond the point of no return nobody looks again at what was done before it. */
 static int cross(struct cb_run *run, const struct cb_step *step, struct cb_error *err)
 {
@@ -345,6 +364,8 @@ static int cross(struct cb_run *run, const struct cb_step *step, struct cb_error
 
 	if (step->reversible == CB_REVERSIBLE || run->crossed)
 		return 0;
+	if (run->transaction->members.len && (r = look_again(run, step, err)) < 0)
+		return r;
 	if ((r = barrier(run, err)) < 0)
 		return r;
 	run->crossed = true;

@@ -19,7 +19,8 @@ const char *cb_cost_name(enum cb_cost cost)
 static const char *const targets[] = {[CB_TARGET_VM] = "vm",
 				      [CB_TARGET_NETWORK] = "network",
 				      [CB_TARGET_POOL] = "pool",
-				      [CB_TARGET_IMAGE] = "image"};
+				      [CB_TARGET_IMAGE] = "image",
+				      [CB_TARGET_GROUP] = "group"};
 
 const char *cb_target_name(enum cb_target target)
 {

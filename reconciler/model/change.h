@@ -14,7 +14,13 @@ enum cb_action { CB_ACTION_NOOP, CB_ACTION_CREATE, CB_ACTION_UPDATE, CB_ACTION_D
 enum cb_cost { CB_COST_NONE, CB_COST_LIVE, CB_COST_RESTART, CB_COST_RECREATE };
 
 /* What a change is about. */
-enum cb_target { CB_TARGET_VM, CB_TARGET_NETWORK, CB_TARGET_POOL, CB_TARGET_IMAGE };
+enum cb_target {
+	CB_TARGET_VM,
+	CB_TARGET_NETWORK,
+	CB_TARGET_POOL,
+	CB_TARGET_IMAGE,
+	CB_TARGET_GROUP, /* of transactions only: several of the others, all or none */
+};
 
 struct cb_field_change {
 	const char *path;
@@ -62,7 +68,7 @@ struct cb_changes {
 
 const char *cb_action_name(enum cb_action action);
 const char *cb_cost_name(enum cb_cost cost);
-/* "vm", "network", "pool"; the other way, 0 or -1. */
+/* "vm", "network", "pool", "image", "group"; the other way, 0 or -1. */
 const char *cb_target_name(enum cb_target target);
 int cb_target_parse(const char *name, enum cb_target *target);
 

@@ -29,17 +29,25 @@ struct cb_step {
 	const struct cb_stamp *stamp; /* the same, else NULL */
 };
 
+/* One of those that succeed or go back together. */
+struct cb_member {
+	enum cb_target target;
+	const char *name, *uuid; /* as of a transaction */
+	enum cb_action action;
+};
+
 struct cb_transaction {
 	const char
 		*id; /* "20260131T125002Z-1a2b3c4d": time, then random hex that names new volumes */
 	const char *uri; /* host */
 	enum cb_target target;
-	const char *name; /* of the VM, network, pool or image */
+	const char *name; /* of the VM, network, pool, image or group */
 	const char *uuid; /* of its domain, of the network or pool; "": it has none */
 	enum cb_action action;
 	/* Made for others of the plan: kept if one that waits for it is committed, else taken back.
 	 */
 	bool provisional;
+	CB_VEC(struct cb_member) members; /* of a group; else none */
 	CB_VEC(struct cb_step) steps;
 	unsigned point_of_no_return; /* number of the first irreversible step, 0: none */
 	CB_VEC(const char *) after;  /* ids of transactions that must have been committed before */
@@ -59,6 +67,10 @@ struct cb_plan {
 	CB_VEC(struct cb_transaction) transactions;
 	struct cb_problems problems;
 };
+
+/* Whether the transaction is about this VM, network, ...: alone, or as one of its group. */
+bool cb_transaction_is_about(const struct cb_transaction *transaction, enum cb_target target,
+			     const char *name);
 
 const char *cb_step_name(enum cb_step_kind kind);
 const char *cb_step_verb(enum cb_step_kind kind);

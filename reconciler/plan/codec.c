@@ -61,6 +61,18 @@ static json_t *step_json(const struct cb_step *step)
 	return json;
 }
 
+static json_t *members_json(const struct cb_transaction *transaction)
+{
+	json_t *out = json_array();
+
+	cb_vec_each (const struct cb_member, member, &transaction->members)
+		json_array_append_new(out, json_pack("{s:s,s:s,s:s,s:s}", "kind",
+						     cb_target_name(member->target), "target",
+						     member->name, "uuid", member->uuid, "action",
+						     cb_action_name(member->action)));
+	return out;
+}
+
 json_t *cb_codec_transaction(const struct cb_transaction *transaction)
 {
 	json_t *steps = json_array(), *locks = json_array(), *after = json_array(), *json;
@@ -79,6 +91,8 @@ json_t *cb_codec_transaction(const struct cb_transaction *transaction)
 			 "after", after);
 	if (transaction->provisional)
 		json_object_set_new(json, "provisional", json_true());
+	if (transaction->members.len)
+		json_object_set_new(json, "members", members_json(transaction));
 	return json;
 }
 
@@ -188,6 +202,20 @@ static int parse_action(const char *name, enum cb_action *action)
 	return -1;
 }
 
+static int parse_member(struct cb_arena *arena, const json_t *json, struct cb_transaction *out,
+			struct cb_error *err)
+{
+	const char *kind = json_string_value(json_object_get(json, "kind"));
+	struct cb_member member = {.name = text(arena, json, "target"),
+				   .uuid = text(arena, json, "uuid")};
+
+	if (!member.name || !member.uuid || !kind || cb_target_parse(kind, &member.target) < 0 ||
+	    parse_action(json_string_value(json_object_get(json, "action")), &member.action) < 0)
+		return bad(err, "a member of a group is not whole");
+	cb_vec_push(arena, &out->members, member);
+	return 0;
+}
+
 int cb_codec_parse(struct cb_arena *arena, const json_t *json, struct cb_transaction *out,
 		   struct cb_error *err)
 {
@@ -216,6 +244,11 @@ int cb_codec_parse(struct cb_arena *arena, const json_t *json, struct cb_transac
 		if (!lock)
 			return bad(err, "a lock without name");
 		cb_vec_push(arena, &out->locks, lock);
+	}
+	json_array_foreach(json_object_get(json, "members"), i, item)
+	{
+		if ((r = parse_member(arena, item, out, err)) < 0)
+			return r;
 	}
 	json_array_foreach(json_object_get(json, "after"), i, item)
 	{

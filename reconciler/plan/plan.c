@@ -169,6 +169,10 @@ static void mask_id(char *text, const char *id)
 static void mask_derived(char *text, const struct cb_transaction *transaction)
 {
 	mask(text, transaction->uuid);
+	cb_vec_each (const struct cb_member, member, &transaction->members) {
+		if (member->target == CB_TARGET_VM && member->action == CB_ACTION_CREATE)
+			mask(text, member->uuid);
+	}
 	cb_vec_each (const struct cb_step, step, &transaction->steps) {
 		cb_vec_each (const struct cb_entry, entry, &step->set) {
 			if (strstr(entry->path, "].mac") && entry->value.kind == CB_STRING)
@@ -204,7 +208,9 @@ static const char *hash_plan(struct cb_arena *arena, const struct cb_plan_input 
 		/* What another transaction imports may be used here: then it comes after that. */
 		cb_vec_each (const char *const, id, &transaction->after)
 			mask_id(text, *id);
-		if (transaction->action == CB_ACTION_CREATE && transaction->target == CB_TARGET_VM)
+		if ((transaction->action == CB_ACTION_CREATE &&
+		     transaction->target == CB_TARGET_VM) ||
+		    transaction->target == CB_TARGET_GROUP)
 			mask_derived(text, transaction);
 		mask_tombstone(text, transaction);
 		cb_digest_add(digest, text, strlen(text));
@@ -240,16 +246,20 @@ static const char *fingerprint(struct cb_arena *arena, const struct cb_plan_inpu
 	return hex;
 }
 
-void cb_plan_compute(struct cb_arena *arena, const struct cb_plan_input *input, struct cb_plan *out)
+void cb_plan_compute(struct cb_arena *arena, const struct cb_plan_input *given, struct cb_plan *out)
 {
+	struct cb_plan_input grouped = *given;
+	const struct cb_plan_input *input = &grouped;
 	const size_t *order;
 
+	grouped.ids = cb_plan_group_ids(arena, given);
 	out->uri = input->host->uri;
 	out->changes = input->changes;
 	order = cb_plan_order(arena, input);
 	for (size_t i = 0; i < input->changes->len; i++)
 		plan_change(arena, input, order[i], out);
 	cb_plan_check(arena, input, out);
+	cb_plan_join_groups(arena, input, out);
 	out->hash = hash_plan(arena, input, out);
 	out->fingerprint = fingerprint(arena, input);
 }

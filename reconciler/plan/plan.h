@@ -34,6 +34,7 @@ enum cb_plan_flags {
 	CB_PLAN_RECREATE = 1 << 2,  /* make new root disks where a change needs that */
 	CB_PLAN_FORCE_OFF = 1 << 1, /* pull the plug of guests that do not shut down in time */
 	CB_PLAN_UNKNOWN = 1 << 3,   /* go on where the host does not say what it has */
+	CB_PLAN_ATOMIC = 1 << 4,    /* one group of all, whatever the manifests say of groups */
 };
 
 struct cb_plan_input {

@@ -14,6 +14,15 @@ const size_t *cb_plan_order(struct cb_arena *arena, const struct cb_plan_input *
 /* check.c: adds the problems that can be seen beforehand. */
 void cb_plan_check(struct cb_arena *arena, const struct cb_plan_input *input, struct cb_plan *plan);
 
+/* group.c: the ids of the input, those of one group being the same. */
+const struct cb_plan_ids *cb_plan_group_ids(struct cb_arena *arena,
+					    const struct cb_plan_input *input);
+
+/* Makes one transaction of those that have the same id. A problem where a group and what it depends
+ * on would have to wait for each other. */
+void cb_plan_join_groups(struct cb_arena *arena, const struct cb_plan_input *input,
+			 struct cb_plan *plan);
+
 /* One transaction in the making. */
 struct cb_builder {
 	struct cb_arena *arena;

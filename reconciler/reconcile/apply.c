@@ -46,17 +46,17 @@ static bool has_address(const struct cb_vm *vm)
 
 /* The one domain, read and compared as if it were alone on its host. */
 static int compare_one(struct cb_session *session, struct cb_driver *driver,
-		       const struct cb_request *request, const struct cb_transaction *transaction,
+		       const struct cb_request *request, const struct cb_member *member,
 		       struct cb_arena *arena, struct cb_change *out, struct cb_error *err)
 {
-	const struct cb_vm *vm = wanted_vm(request, transaction->name);
+	const struct cb_vm *vm = wanted_vm(request, member->name);
 	const struct cb_diff_context context = {.kvm = session->host.kvm,
 						.virtiofs = session->host.virtiofs,
 						.take_over = request->take_over};
 	struct cb_networks networks = {0};
 	struct cb_domains domains = {0};
 	struct cb_domain domain;
-	int r = driver->ops->domain(driver, arena, transaction->uuid, &domain, err);
+	int r = driver->ops->domain(driver, arena, member->uuid, &domain, err);
 
 	if (r < 0)
 		return r;
@@ -69,8 +69,8 @@ static int compare_one(struct cb_session *session, struct cb_driver *driver,
 }
 
 /* Observe again; the diff must be empty. What is only staged is as wanted. */
-int cb_session_verify(struct cb_session *session, struct cb_apply_context *context,
-		      const struct cb_request *request, const struct cb_transaction *transaction,
+static int verify_one(struct cb_session *session, struct cb_apply_context *context,
+		      const struct cb_request *request, const struct cb_member *member,
 		      struct cb_error *err)
 {
 	cb_auto_arena struct cb_arena arena = {0};
@@ -78,22 +78,34 @@ int cb_session_verify(struct cb_session *session, struct cb_apply_context *conte
 	const char *what;
 	int r;
 
-	if (request->destroy || transaction->target != CB_TARGET_VM ||
-	    transaction->action == CB_ACTION_DELETE || !wanted_vm(request, transaction->name))
+	if (request->destroy || member->target != CB_TARGET_VM ||
+	    member->action == CB_ACTION_DELETE || !wanted_vm(request, member->name))
 		return 0;
-	r = compare_one(session, context->driver, request, transaction, &arena, &change, err);
+	r = compare_one(session, context->driver, request, member, &arena, &change, err);
 	if (r == -CB_E_UNAVAILABLE && (r = reconnect(session, context, err)) == 0)
-		r = compare_one(session, context->driver, request, transaction, &arena, &change,
-				err);
+		r = compare_one(session, context->driver, request, member, &arena, &change, err);
 	if (r < 0)
 		return cb_error_wrap(err, "cannot verify");
 	if (change.action == CB_ACTION_NOOP && !change.refusal)
 		return 0;
 	what = change.fields.len ? change.fields.items[0].path : "the vm";
 	(void)cb_error_set(err, CB_E_CONFLICT,
-			   "vm '%s' was changed, but %s does not read back as wanted",
-			   transaction->name, what);
+			   "vm '%s' was changed, but %s does not read back as wanted", member->name,
+			   what);
 	return cb_error_hint(err, "somebody else may be changing it; run `clonebox plan`");
+}
+
+int cb_session_verify(struct cb_session *session, struct cb_apply_context *context,
+		      const struct cb_request *request, const struct cb_transaction *transaction,
+		      struct cb_error *err)
+{
+	const struct cb_member alone = {transaction->target, transaction->name, transaction->uuid,
+					transaction->action};
+	int r = verify_one(session, context, request, &alone, err);
+
+	for (size_t i = 0; r == 0 && i < transaction->members.len; i++)
+		r = verify_one(session, context, request, &transaction->members.items[i], err);
+	return r;
 }
 
 static const char *purpose_of(struct cb_arena *arena, const struct cb_plan *plan)
@@ -123,6 +135,18 @@ static bool alike(const struct cb_plan *one, const struct cb_plan *other,
 	return true;
 }
 
+static bool is_about_same(const struct cb_unfinished *item,
+			  const struct cb_transaction *transaction)
+{
+	if (cb_transaction_is_about(transaction, item->target, item->name))
+		return true;
+	cb_vec_each (const struct cb_member, member, &item->members) {
+		if (cb_transaction_is_about(transaction, member->target, member->name))
+			return true;
+	}
+	return false;
+}
+
 /* A crashed run's transaction for one of these VMs that appeared after recovery had looked: nothing
  * may run over it. */
 static int check_unfinished(struct cb_session *session, const struct cb_plan *plan,
@@ -135,12 +159,11 @@ static int check_unfinished(struct cb_session *session, const struct cb_plan *pl
 		return r;
 	cb_vec_each (const struct cb_unfinished, item, &list) {
 		cb_vec_each (const struct cb_transaction, transaction, &plan->transactions) {
-			if (!item->here || item->target != transaction->target ||
-			    strcmp(item->name, transaction->name) != 0)
+			if (!item->here || !is_about_same(item, transaction))
 				continue;
 			(void)cb_error_set(err, CB_E_CONFLICT,
-					   "transaction %s of vm '%s' has not been finished",
-					   item->id, item->name);
+					   "transaction %s of %s '%s' has not been finished",
+					   item->id, cb_target_name(item->target), item->name);
 			return cb_error_hint(err, "run the command again: it settles that first");
 		}
 	}

@@ -116,26 +116,26 @@ static void add_file(json_t *files, const struct cb_desired *desired, const char
 	}
 }
 
-static const struct cb_change *change_of(const struct cb_planned *planned,
-					 const struct cb_transaction *transaction)
+static const struct cb_change *change_of(const struct cb_planned *planned, enum cb_target target,
+					 const char *name)
 {
 	cb_vec_each (const struct cb_change, change, &planned->changes) {
-		if (change->target == transaction->target &&
-		    strcmp(change->name, transaction->name) == 0)
+		if (change->target == target && strcmp(change->name, name) == 0)
 			return change;
 	}
 	return NULL;
 }
 
-/* The manifest, and those of its files that had a say. */
-static void add_manifest(json_t *begin, const struct cb_desired *desired,
-			 const struct cb_change *change)
+/* The manifest, those of its files that had a say, and the fields. */
+static void add_change(json_t *begin, const struct cb_desired *desired,
+		       const struct cb_change *change)
 {
 	const char *source = change->vm         ? change->vm->source
 			     : change->declared ? change->declared->source
 						: NULL;
 	json_t *files;
 
+	json_object_set_new(begin, "fields", fields_json(change));
 	if (!source)
 		return;
 	files = json_array();
@@ -147,11 +147,28 @@ static void add_manifest(json_t *begin, const struct cb_desired *desired,
 	json_object_set_new(begin, "manifests", files);
 }
 
+/* One entry for each member, in their order. */
+static json_t *members_json(const struct cb_desired *desired, const struct cb_planned *planned,
+			    const struct cb_transaction *transaction)
+{
+	json_t *out = json_array();
+
+	cb_vec_each (const struct cb_member, member, &transaction->members) {
+		const struct cb_change *change = change_of(planned, member->target, member->name);
+		json_t *entry = json_object();
+
+		if (change)
+			add_change(entry, desired, change);
+		json_array_append_new(out, entry);
+	}
+	return out;
+}
+
 json_t *cb_session_begin_record(struct cb_session *session, const struct cb_request *request,
 				const struct cb_planned *planned,
 				const struct cb_transaction *transaction)
 {
-	const struct cb_change *change = change_of(planned, transaction);
+	const struct cb_change *change = change_of(planned, transaction->target, transaction->name);
 	json_t *begin = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:o}", "version",
 				  session->config.version, "controller", session->controller,
 				  "host", session->host.uri, "hostname", session->host.hostname,
@@ -160,9 +177,10 @@ json_t *cb_session_begin_record(struct cb_session *session, const struct cb_requ
 
 	if (!begin)
 		cb_oom();
-	if (change) {
-		add_manifest(begin, request->desired, change);
-		json_object_set_new(begin, "fields", fields_json(change));
-	}
+	if (change)
+		add_change(begin, request->desired, change);
+	if (transaction->members.len)
+		json_object_set_new(begin, "members",
+				    members_json(request->desired, planned, transaction));
 	return begin;
 }

@@ -26,20 +26,12 @@ static struct cb_value value_of(struct cb_arena *arena, const json_t *json)
 					      : NULL);
 }
 
-static void read_begin(struct cb_arena *arena, const json_t *begin, struct cb_past *out)
+/* What was changed, and what said so. */
+static void read_change(struct cb_arena *arena, const json_t *begin, struct cb_past *out)
 {
-	const json_t *by = json_object_get(begin, "by");
 	size_t i;
 	json_t *item;
 
-	out->user = text_of(arena, by, "user");
-	out->login = text_of(arena, by, "login");
-	out->node = text_of(arena, by, "node");
-	out->uid = json_integer_value(json_object_get(by, "uid"));
-	out->pid = json_integer_value(json_object_get(by, "pid"));
-	out->version = text_of(arena, begin, "version");
-	out->owner = text_of(arena, begin, "owner");
-	out->plan_hash = text_of(arena, begin, "plan_hash");
 	out->source = text_of(arena, begin, "source");
 	json_array_foreach(json_object_get(begin, "manifests"), i, item)
 	{
@@ -63,6 +55,21 @@ static void read_begin(struct cb_arena *arena, const json_t *begin, struct cb_pa
 	}
 }
 
+static void read_begin(struct cb_arena *arena, const json_t *begin, struct cb_past *out)
+{
+	const json_t *by = json_object_get(begin, "by");
+
+	out->user = text_of(arena, by, "user");
+	out->login = text_of(arena, by, "login");
+	out->node = text_of(arena, by, "node");
+	out->uid = json_integer_value(json_object_get(by, "uid"));
+	out->pid = json_integer_value(json_object_get(by, "pid"));
+	out->version = text_of(arena, begin, "version");
+	out->owner = text_of(arena, begin, "owner");
+	out->plan_hash = text_of(arena, begin, "plan_hash");
+	read_change(arena, begin, out);
+}
+
 /* When it began and ended, and what is said of its failure. */
 static void read_course(struct cb_arena *arena, const json_t *records, struct cb_past *out)
 {
@@ -84,24 +91,49 @@ static void read_course(struct cb_arena *arena, const json_t *records, struct cb
 	}
 }
 
-static void read_journal(struct cb_arena *arena, const struct cb_journal *journal,
-			 struct cb_past *out)
+static void read_name(struct cb_arena *arena, const json_t *plan, struct cb_past *out)
 {
-	const json_t *plan = cb_journal_plan(journal);
 	const char *kind = json_string_value(json_object_get(plan, "kind"));
-	json_t *records = cb_journal_dump(journal);
 
-	out->uri = text_of(arena, plan, "host");
 	out->name = text_of(arena, plan, "target");
 	out->action = text_of(arena, plan, "action");
 	if (!kind || cb_target_parse(kind, &out->target) < 0)
 		out->target = CB_TARGET_VM;
+}
+
+static void read_journal(struct cb_arena *arena, const struct cb_journal *journal,
+			 struct cb_past *out)
+{
+	const json_t *plan = cb_journal_plan(journal);
+	json_t *records = cb_journal_dump(journal);
+
+	out->uri = text_of(arena, plan, "host");
+	read_name(arena, plan, out);
 	out->outcome = cb_journal_outcome(journal)
 			       ? cb_arena_strdup(arena, cb_journal_outcome(journal))
 			       : "open";
 	read_begin(arena, cb_journal_begin(journal), out);
 	read_course(arena, records, out);
 	json_decref(records);
+}
+
+/* Of a group each member has a past of its own. */
+static void push_members(struct cb_arena *arena, const struct cb_journal *journal,
+			 const struct cb_past *past, struct cb_history *out)
+{
+	const json_t *said = json_object_get(cb_journal_begin(journal), "members");
+	size_t i;
+	json_t *member;
+
+	json_array_foreach(json_object_get(cb_journal_plan(journal), "members"), i, member)
+	{
+		struct cb_past one = *past;
+
+		one.group = past->name;
+		read_name(arena, member, &one);
+		read_change(arena, json_array_get(said, i), &one);
+		cb_vec_push(arena, &out->past, one);
+	}
 }
 
 static int read_all(const char *state_dir, enum cb_journal_which which, struct cb_arena *arena,
@@ -128,8 +160,11 @@ static int read_all(const char *state_dir, enum cb_journal_which which, struct c
 			continue;
 		}
 		read_journal(arena, journal, &past);
+		if (past.target == CB_TARGET_GROUP)
+			push_members(arena, journal, &past, out);
+		else
+			cb_vec_push(arena, &out->past, past);
 		cb_journal_free(journal);
-		cb_vec_push(arena, &out->past, past);
 	}
 	return 0;
 }

@@ -22,6 +22,7 @@ struct cb_past_field {
 struct cb_past {
 	const char *id, *uri, *name, *action;
 	enum cb_target target;
+	const char *group; /* with which it was changed together; NULL: it was changed alone */
 	const char *begun, *finished;
 	const char *outcome; /* "open" while it is not finished */
 	const char *why;     /* it failed, was taken back or given up */

@@ -35,6 +35,11 @@ bool cb_locks_cover(const struct cb_locks *locks, const struct cb_transaction *t
 		if (!has_name(locks, *lock))
 			return false;
 	}
+	cb_vec_each (const struct cb_member, member, &transaction->members) {
+		if (!has_name(locks, cb_locks_name(&arena, member->target, transaction->uri,
+						   member->name)))
+			return false;
+	}
 	return has_name(locks, cb_locks_name(&arena, transaction->target, transaction->uri,
 					     transaction->name));
 }
@@ -45,6 +50,9 @@ void cb_locks_add(struct cb_arena *arena, struct cb_locks *locks,
 	cb_vec_push(arena, &locks->names, cb_arena_printf(arena, "host '%s'", transaction->uri));
 	cb_vec_push(arena, &locks->names,
 		    cb_locks_name(arena, transaction->target, transaction->uri, transaction->name));
+	cb_vec_each (const struct cb_member, member, &transaction->members)
+		cb_vec_push(arena, &locks->names,
+			    cb_locks_name(arena, member->target, transaction->uri, member->name));
 	cb_vec_each (const char *const, lock, &transaction->locks)
 		cb_vec_push(arena, &locks->names, *lock);
 }

@@ -32,12 +32,13 @@ static enum cb_guest_auth auth_of(const struct cb_spec *wanted)
 
 /* The MAC that a NIC will have: the one that the definition sets, or has. */
 static const char *mac_of(const struct cb_transaction *transaction, const struct cb_change *change,
-			  const char *path)
+			  const char *uuid, const char *path)
 {
 	cb_vec_each (const struct cb_step, step, &transaction->steps) {
 		const char *mac = cb_spec_string(&step->set, path);
+		const char *whose = cb_spec_string(&step->args, "uuid");
 
-		if (mac)
+		if (mac && whose && strcmp(whose, uuid) == 0)
 			return mac;
 	}
 	return change->domain ? cb_spec_string(&change->domain->document, path) : NULL;
@@ -52,7 +53,8 @@ static void add_nics(struct cb_arena *arena, const struct cb_transaction *transa
 
 		if (!name || !strstr(entry->path, "].name"))
 			continue;
-		nic.mac = mac_of(transaction, change, cb_arena_printf(arena, "nics[%s].mac", name));
+		nic.mac = mac_of(transaction, change, guest->uuid,
+				 cb_arena_printf(arena, "nics[%s].mac", name));
 		if (nic.mac)
 			cb_vec_push(arena, &guest->nics, nic);
 	}
@@ -95,14 +97,28 @@ static const struct cb_change *change_of(const struct cb_changes *changes, const
 	return NULL;
 }
 
+/* Whose seed it is: in a group the step says so. */
+static struct cb_member vm_of(const struct cb_transaction *transaction, const struct cb_step *step)
+{
+	const char *name = cb_spec_string(&step->args, "vm");
+
+	cb_vec_each (const struct cb_member, member, &transaction->members) {
+		if (name && member->target == CB_TARGET_VM && strcmp(member->name, name) == 0)
+			return *member;
+	}
+	return (struct cb_member){CB_TARGET_VM, transaction->name, transaction->uuid,
+				  transaction->action};
+}
+
 /* All that the guest is told. */
 static struct cb_guest guest_of(struct cb_arena *arena, const struct cb_transaction *transaction,
-				const struct cb_change *change, const struct cb_step *step)
+				const struct cb_member *vm, const struct cb_change *change,
+				const struct cb_step *step)
 {
 	const struct cb_spec *wanted = &change->wanted;
 	struct cb_guest guest = {
-		.name = transaction->name,
-		.uuid = transaction->uuid,
+		.name = vm->name,
+		.uuid = vm->uuid,
 		.generation = (unsigned)cb_spec_int(&step->args, "generation", 1),
 		.hostname = cb_spec_string(wanted, "hostname"),
 		.timezone = cb_spec_string(wanted, "timezone"),
@@ -129,13 +145,14 @@ int cb_session_seed(void *ctx, const struct cb_transaction *transaction, const s
 {
 	const struct cb_session *session = ctx;
 	cb_auto_arena struct cb_arena arena = {0};
-	const struct cb_change *change = change_of(&session->planned->changes, transaction->name);
+	const struct cb_member vm = vm_of(transaction, step);
+	const struct cb_change *change = change_of(&session->planned->changes, vm.name);
 	struct cb_guest_files files = {0};
 	struct cb_guest guest;
 	int r;
 
 	CB_ASSERT(change);
-	guest = guest_of(&arena, transaction, change, step);
+	guest = guest_of(&arena, transaction, &vm, change, step);
 	r = cb_guest_render(&guest, &files, err);
 	if (r == 0)
 		r = cb_guest_seed(&files, out, err);
@@ -148,16 +165,16 @@ void cb_session_check_seeds(struct cb_arena *arena, struct cb_planned *planned)
 	cb_vec_each (const struct cb_transaction, transaction, &planned->plan.transactions) {
 		cb_vec_each (const struct cb_step, step, &transaction->steps) {
 			cb_auto_error struct cb_error err = {0};
+			const struct cb_member vm = vm_of(transaction, step);
 			const struct cb_change *change;
-			struct cb_problem problem = {.severity = CB_PROBLEM,
-						     .check = "guest.seed",
-						     .target = transaction->name};
+			struct cb_problem problem = {
+				.severity = CB_PROBLEM, .check = "guest.seed", .target = vm.name};
 			struct cb_guest guest;
 
 			if (step->kind != CB_STEP_KIND_SEED_CREATE)
 				continue;
-			change = change_of(&planned->changes, transaction->name);
-			guest = guest_of(arena, transaction, change, step);
+			change = change_of(&planned->changes, vm.name);
+			guest = guest_of(arena, transaction, &vm, change, step);
 			if (cb_guest_check(&guest, &err) == 0)
 				continue;
 			problem.message = cb_arena_strdup(arena, err.message);

@@ -108,6 +108,7 @@ struct cb_unfinished {
 	const char *holder; /* NULL, or: a run that is alive has it; who */
 	unsigned done, steps;
 	bool going_back;
+	CB_VEC(struct cb_member) members; /* of a group */
 };
 
 struct cb_unfinished_list {

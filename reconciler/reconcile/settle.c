@@ -23,6 +23,21 @@ static void count_steps(const struct cb_journal *journal, struct cb_unfinished *
 	}
 }
 
+static void add_members(struct cb_arena *arena, const json_t *plan, struct cb_unfinished *item)
+{
+	json_t *member;
+	size_t i;
+
+	json_array_foreach(json_object_get(plan, "members"), i, member)
+	{
+		struct cb_member one = {.name = text_of(arena, member, "target"),
+					.uuid = text_of(arena, member, "uuid")};
+
+		if (cb_target_parse(text_of(arena, member, "kind"), &one.target) == 0)
+			cb_vec_push(arena, &item->members, one);
+	}
+}
+
 int cb_session_unfinished(const struct cb_session *session, const char *state_dir,
 			  struct cb_arena *arena, struct cb_unfinished_list *out,
 			  struct cb_error *err)
@@ -54,6 +69,7 @@ int cb_session_unfinished(const struct cb_session *session, const char *state_di
 		count_steps(journal, &item);
 		if (cb_target_parse(text_of(arena, plan, "kind"), &item.target) < 0)
 			item.target = CB_TARGET_VM;
+		add_members(arena, plan, &item);
 		cb_journal_free(journal);
 		r = cb_lock_holder(state_dir,
 				   cb_locks_name(arena, item.target, item.uri, item.name), arena,

@@ -38,10 +38,13 @@ static void add_past(struct cb_str *out, const struct cb_past *past)
 {
 	bool create = past->action && strcmp(past->action, "create") == 0;
 
-	cb_str_printf(out, "%s  %s  %s of %s '%s' on %s: %s\n", past->id,
+	cb_str_printf(out, "%s  %s  %s of %s '%s' on %s: %s", past->id,
 		      past->begun ? past->begun : "?", past->action ? past->action : "?",
 		      cb_target_name(past->target), past->name ? past->name : "?",
 		      past->uri ? past->uri : "?", past->outcome);
+	if (past->group)
+		cb_str_printf(out, ", with group '%s'", past->group);
+	cb_str_add(out, "\n");
 	cb_str_add(out, "    by ");
 	add_who(out, past);
 	if (past->source)
@@ -122,6 +125,7 @@ static json_t *past_json(const struct cb_past *past)
 	set_text(json, "host", past->uri);
 	set_text(json, "kind", cb_target_name(past->target));
 	set_text(json, "target", past->name);
+	set_text(json, "group", past->group);
 	set_text(json, "action", past->action);
 	set_text(json, "begun", past->begun);
 	set_text(json, "finished", past->finished);

@@ -107,8 +107,7 @@ static json_t *transaction_json(const struct cb_planned *planned,
 	json_t *json = cb_codec_transaction(transaction);
 
 	cb_vec_each (const struct cb_change, change, &planned->changes) {
-		if (change->target == transaction->target &&
-		    strcmp(change->name, transaction->name) == 0)
+		if (cb_transaction_is_about(transaction, change->target, change->name))
 			mask_change(json, change);
 	}
 	return json;

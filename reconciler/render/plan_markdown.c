@@ -32,8 +32,7 @@ static const struct cb_transaction *transaction_of(const struct cb_plan *plan,
 						   const struct cb_change *change)
 {
 	cb_vec_each (const struct cb_transaction, transaction, &plan->transactions) {
-		if (transaction->target == change->target &&
-		    strcmp(transaction->name, change->name) == 0)
+		if (cb_transaction_is_about(transaction, change->target, change->name))
 			return transaction;
 	}
 	return NULL;

@@ -245,10 +245,10 @@ static void render_steps(struct cb_str *out, const struct cb_plan *plan,
 }
 
 /* Whether what goes away is gone then: not where it goes to the trash. */
-static bool removes(const struct cb_transaction *transaction)
+static bool removes(const struct cb_transaction *transaction, const char *vm)
 {
 	cb_vec_each (const struct cb_step, step, &transaction->steps) {
-		if (step->kind == CB_STEP_KIND_DOMAIN_RENAME)
+		if (step->kind == CB_STEP_KIND_DOMAIN_RENAME && strcmp(step->target, vm) == 0)
 			return false;
 	}
 	return true;
@@ -317,7 +317,8 @@ static void render_change(struct cb_str *out, const struct cb_plan *plan,
 		cb_str_clear(&head);
 		cb_str_printf(&head, "+ vm '%s' will come back from the trash", change->name);
 	}
-	if (change->action == CB_ACTION_DELETE && transaction && !removes(transaction)) {
+	if (change->action == CB_ACTION_DELETE && transaction &&
+	    !removes(transaction, change->name)) {
 		cb_str_clear(&head);
 		cb_str_printf(&head, "- vm '%s' will go to the trash", change->name);
 	}
@@ -332,10 +333,12 @@ static void render_change(struct cb_str *out, const struct cb_plan *plan,
 		return;
 	cb_vec_each (const struct cb_field_change, field, &change->fields)
 		render_field(out, field, change, colour);
-	if (transaction && transaction->steps.len)
+	if (transaction && transaction->members.len)
+		cb_str_printf(out, "    in group '%s', below\n", transaction->name);
+	else if (transaction && transaction->steps.len)
 		render_steps(out, plan, transaction, colour);
 	if (change->target == CB_TARGET_VM && change->action == CB_ACTION_DELETE && transaction &&
-	    removes(transaction))
+	    removes(transaction, change->name))
 		render_kept(out, change);
 }
 
@@ -343,7 +346,7 @@ static const struct cb_transaction *transaction_of(const struct cb_plan *plan,
 						   enum cb_target target, const char *name)
 {
 	cb_vec_each (const struct cb_transaction, transaction, &plan->transactions) {
-		if (transaction->target == target && strcmp(transaction->name, name) == 0)
+		if (cb_transaction_is_about(transaction, target, name))
 			return transaction;
 	}
 	return NULL;
@@ -363,6 +366,23 @@ static void render_provisional(struct cb_str *out, const struct cb_planned *plan
 	}
 }
 
+/* What several changes belong to. */
+static void render_groups(struct cb_str *out, const struct cb_plan *plan, enum cb_colour colour)
+{
+	cb_vec_each (const struct cb_transaction, transaction, &plan->transactions) {
+		if (!transaction->members.len)
+			continue;
+		cb_tint(out, colour, CB_TINT_CHANGE, "~");
+		cb_str_printf(out, " group '%s': all of these or none:", transaction->name);
+		cb_vec_each (const struct cb_member, member, &transaction->members)
+			cb_str_printf(out, "%s %s '%s'",
+				      member == transaction->members.items ? "" : ",",
+				      cb_target_name(member->target), member->name);
+		cb_str_add(out, "\n");
+		render_steps(out, plan, transaction, colour);
+	}
+}
+
 void cb_render_plan(struct cb_str *out, const struct cb_planned *planned, enum cb_colour colour)
 {
 	const struct cb_summary *sum = &planned->plan.summary;
@@ -378,6 +398,7 @@ void cb_render_plan(struct cb_str *out, const struct cb_planned *planned, enum c
 				? NULL
 				: transaction_of(&planned->plan, change->target, change->name),
 			colour);
+	render_groups(out, &planned->plan, colour);
 	if (sum->create + sum->update + sum->delete + sum->refused == 0) {
 		cb_str_printf(out, "Nothing to do: %u vm%s as wanted on %s\n", vms,
 			      vms == 1 ? " is" : "s are", planned->plan.uri);

@@ -40,6 +40,15 @@ struct scenario {
 #define GUEST "  username: dev\n  auth_method: password\n  password: first\n"
 #define TOLD  "  username: dev\n  auth_method: password\n  password: second\n"
 
+/* All of it or nothing. */
+#define TOGETHER(ram, state)                                                                       \
+	"networks:\n  lan: {cidr: 10.10.0.0/24, group: shop}\n"                                    \
+	"defaults: {vm: {group: shop, disk_size_gb: 0, state: " state ", ram_mb: " ram             \
+	"}}\nvms:\n  dev: {boot: {kernel: kernel}, nics: [{name: lan0, network: lan, ip: "         \
+	"10.10.0.9}]}\n"                                                                           \
+	"  other: {depends_on: [dev], boot: {kernel: kernel}, disks: [{name: data, size: 1GiB, "   \
+	"deletion: purge}]}\n"
+
 static const struct scenario scenarios[] = {
 	{"create", NULL, "vm:\n  name: dev\n  ram_mb: 64\n  vcpus: 1\n  autostart: true\n" IMAGES},
 	{"create-stopped", NULL, "vm:\n  name: dev\n  state: stopped\n" IMAGES},
@@ -56,6 +65,9 @@ static const struct scenario scenarios[] = {
 	 "vms:\n  dev: {ram_mb: 64, disk_size_gb: 1, base_image: base.raw}\n"
 	 "  other: {ram_mb: 64, disk_size_gb: 2, base_image: base.raw}\n",
 	 .several = true, .shared = true},
+	{"create-group", NULL, TOGETHER("64", "running"), .shared = true},
+	{"update-group", TOGETHER("64", "running"), TOGETHER("32", "running"), .restart = true},
+	{"destroy-group", TOGETHER("64", "stopped"), TOGETHER("64", "absent")},
 	{"devices-running",
 	 LAN POOL SMALL "  disks: [{name: old, size: 1GiB}]\n"
 			"  nics: [{name: out, network: lan, ip: 10.10.0.9}]\n",

@@ -5,7 +5,7 @@
  *	host.json      merged into the fake host's state then (RFC 7396; domains by name; a new one
  *	               needs "uuid")
  *	manifest.yaml  what is planned
- *	options        words: destroy, take-over, restart, recreate, prune, allow-unknown,
+ *	options        words: destroy, take-over, restart, recreate, prune, allow-unknown, atomic,
  *	               die-after=N (a first run of manifest.yaml that dies after its n-th change),
  *	               vm=NAME, gone=NAME (that one is destroyed first), again (manifest.yaml is
  *	               applied then), later (eight days pass), trash-restore, trash-purge
@@ -201,6 +201,8 @@ static void options(struct fixture *f, const char *text, struct cb_str *vm)
 			f->request.flags |= CB_PLAN_RECREATE;
 		} else if (strcmp(word, "allow-unknown") == 0) {
 			f->request.flags |= CB_PLAN_UNKNOWN;
+		} else if (strcmp(word, "atomic") == 0) {
+			f->request.flags |= CB_PLAN_ATOMIC;
 		} else if (strcmp(word, "prune") == 0) {
 			f->request.prune = true;
 		} else if (strcmp(word, "later") == 0) {
