@@ -38,6 +38,7 @@ enum id {
 	OPT_YES,
 	OPT_STATE_DIR,
 	OPT_CONNECT_TIMEOUT,
+	OPT_CALL_TIMEOUT,
 	OPT_LOCK_TIMEOUT,
 	OPT_SHUTDOWN_TIMEOUT,
 	OPT_MAX_DELETIONS,
@@ -105,6 +106,7 @@ static const struct cb_option options[] = {
 	{OPT_TRASH_TTL, "trash-ttl", 0, "TIME", APPLY | DESTROY, "how long what goes to the trash is kept"},
 	{OPT_TAKE_OVER, "take-over", 0, NULL, PLAN | DESTROY, "manage vms that came from another manifest of the same owner"},
 	{OPT_CONNECT_TIMEOUT, "connect-timeout", 0, "TIME", HOST, "how long a host may take to answer at all"},
+	{OPT_CALL_TIMEOUT, "call-timeout", 0, "TIME", HOST, "how long a call to a host may take, twice that where it changes something; 0s: for ever"},
 	{OPT_LOCK_TIMEOUT, "lock-timeout", 0, "TIME", CHANGE, "how long to wait for another run"},
 	{OPT_LABEL, "label", 'l', "KEY=VALUE", SELECT, "only vms with this label; may be given again"},
 	{OPT_PARALLEL, "parallel", 'j', "N", CHANGE, "so many transactions at a time on each host"},
@@ -263,6 +265,7 @@ static const char *store(const struct cb_option *row, const char *argument, stru
 	case OPT_LOG_FORMAT:
 	case OPT_COLOR:
 	case OPT_CONNECT_TIMEOUT:
+	case OPT_CALL_TIMEOUT:
 	case OPT_LOCK_TIMEOUT:
 	case OPT_SHUTDOWN_TIMEOUT:
 	case OPT_WAIT_TIMEOUT:
@@ -547,6 +550,7 @@ int cb_command_settle(const struct cb_command *command, struct cb_arena *arena, 
 	(void)cb_parse_u64(text_of(cli, CB_SET_PARALLEL), &number);
 	cli->parallel = (unsigned)number;
 	cli->connect_timeout = cb_setting_seconds(text_of(cli, CB_SET_CONNECT_TIMEOUT));
+	cli->call_timeout = cb_setting_seconds(text_of(cli, CB_SET_CALL_TIMEOUT));
 	cli->lock_timeout = cb_setting_seconds(text_of(cli, CB_SET_LOCK_TIMEOUT));
 	cli->shutdown_timeout = cb_setting_seconds(text_of(cli, CB_SET_SHUTDOWN_TIMEOUT));
 	cli->wait_timeout = cb_setting_seconds(text_of(cli, CB_SET_WAIT_TIMEOUT));

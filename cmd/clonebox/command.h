@@ -36,6 +36,7 @@ struct cb_cli {
 	unsigned verbose;
 	unsigned parallel;         /* transactions at a time, per host */
 	unsigned connect_timeout;  /* seconds */
+	unsigned call_timeout;     /* seconds; 0: none */
 	unsigned lock_timeout;     /* seconds */
 	unsigned shutdown_timeout; /* seconds */
 	unsigned trash_ttl;        /* seconds; 0: the default */

@@ -23,6 +23,8 @@ static const struct cb_setting settings[] = {
 	 "so many transactions at a time on each host"},
 	{CB_SET_CONNECT_TIMEOUT, "connect_timeout", CB_SETTING_TIME, 1, DAY, NULL, "30s", "CLONEBOX_CONNECT_TIMEOUT", "connect-timeout",
 	 "how long a host may take to answer at all"},
+	{CB_SET_CALL_TIMEOUT, "call_timeout", CB_SETTING_TIME, 0, DAY, NULL, "60s", "CLONEBOX_CALL_TIMEOUT", "call-timeout",
+	 "how long a call to a host may take, twice that where it changes something; 0s: for ever"},
 	{CB_SET_LOCK_TIMEOUT, "lock_timeout", CB_SETTING_TIME, 0, DAY, NULL, "30s", "CLONEBOX_LOCK_TIMEOUT", "lock-timeout",
 	 "how long to wait for another run"},
 	{CB_SET_SHUTDOWN_TIMEOUT, "shutdown_timeout", CB_SETTING_TIME, 0, DAY, NULL, "60s", "CLONEBOX_SHUTDOWN_TIMEOUT", "shutdown-timeout",

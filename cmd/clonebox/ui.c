@@ -313,6 +313,7 @@ int cb_ui_session(const struct cb_cli *cli, const char *uri, struct cb_arena *ar
 		.version = CB_VERSION,
 		.lock_timeout_ms = cli->lock_timeout * 1000,
 		.connect_timeout_ms = cli->connect_timeout * 1000,
+		.call_timeout_ms = cli->call_timeout * 1000,
 		.reopen_timeout_ms = 30000,
 		.settle_ms = 200,
 		.progress = cb_ui_progress(cli),

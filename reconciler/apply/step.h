@@ -24,6 +24,7 @@ struct cb_run {
 	bool recovering; /* the transaction was begun by another run */
 	bool crossed;    /* the point of no return may be behind; what came before is durable */
 	bool made;       /* perform made what stands there now */
+	bool deaf;       /* its machine did not answer in time: it is not asked again */
 	bool redo; /* the step that is performed now was intended before: what stands under the
 		    * names of its plan may be a half of our own */
 };

@@ -140,7 +140,7 @@ static int drop_half_start(struct cb_run *run, const struct cb_step *step, struc
 {
 	int r = run->driver->ops->domain_power_off(run->driver, cb_step_arg(step, "uuid"), err);
 
-	if (r != -CB_E_TIMEOUT)
+	if (r != -CB_E_TIMEOUT || run->driver->lost)
 		return r;
 	return cb_error_hint(
 		err,
@@ -211,11 +211,19 @@ static int shut_down(struct cb_run *run, const struct cb_step *step, struct cb_e
 	bool off = false;
 	int r = 0;
 
-	for (int how = CB_SHUTDOWN_AGENT; how <= CB_SHUTDOWN_ACPI && !off; how++) {
+	bool force = cb_spec_bool(&step->args, "force", false);
+
+	for (int how = CB_SHUTDOWN_AGENT; how <= CB_SHUTDOWN_ACPI && !off && !run->deaf; how++) {
 		uint64_t until = how == CB_SHUTDOWN_AGENT ? begun + budget / 3 : begun + budget;
 
 		r = run->driver->ops->domain_shutdown(run->driver, uuid, (enum cb_shutdown)how,
 						      err);
+		if (r == -CB_E_TIMEOUT && run->driver->lost) {
+			/* Nobody hears it; the plug can be pulled on a connection that works. */
+			run->deaf = true;
+			return force ? cb_error_set(err, CB_E_UNAVAILABLE, "it does not answer")
+				     : r;
+		}
 		if (r == -CB_E_UNSUPPORTED || r == -CB_E_FAILED || r == -CB_E_TIMEOUT) {
 			/* It may have stopped by itself meanwhile. */
 			until = 0;
@@ -226,11 +234,11 @@ static int shut_down(struct cb_run *run, const struct cb_step *step, struct cb_e
 		if ((r = wait_off(run, step, until, &off, err)) < 0)
 			return r;
 	}
-	if (!off && (r = wait_off(run, step, begun + budget, &off, err)) < 0)
+	if (!off && !run->deaf && (r = wait_off(run, step, begun + budget, &off, err)) < 0)
 		return r;
 	if (off)
 		return 0;
-	if (cb_spec_bool(&step->args, "force", false))
+	if (force)
 		return run->driver->ops->domain_power_off(run->driver, uuid, err);
 	(void)cb_error_set(err, CB_E_FAILED, "the guest did not shut down within %lld s",
 			   (long long)budget / 1000);
@@ -245,7 +253,7 @@ static int restart(struct cb_run *run, const struct cb_step *step, struct cb_err
 {
 	int r = start(run, step, err);
 
-	if (r == 0 || r == -CB_E_UNAVAILABLE)
+	if (r == 0 || r == -CB_E_UNAVAILABLE || (r == -CB_E_TIMEOUT && run->driver->lost))
 		return r;
 	cb_run_tell(run, CB_EVENT_KEPT, step, err->message);
 	cb_error_release(err);

@@ -86,6 +86,11 @@
 
 struct cb_driver {
 	const struct cb_driver_ops *ops;
+	/* Set by who opened it: how long a call may take, 0: for ever. What changes something, or
+	 * moves data, gets twice that (operations.h). Then the call is CB_E_TIMEOUT, its effect may
+	 * still come, and the connection is given up: */
+	unsigned patience_ms;
+	bool lost; /* set by the driver: every further call is CB_E_UNAVAILABLE */
 };
 
 /* What a new domain is made of. */

@@ -242,15 +242,20 @@ int cb_session_compare(struct cb_session *session, const struct cb_request *requ
 		       struct cb_changes *changes, struct cb_error *err)
 {
 	struct cb_changes vms = {0};
-	int r = cb_observe(session->driver, arena, request->desired, observed, err);
+	int r = cb_session_reconnect(&session->config, &session->driver, err);
 
+	if (r == 0) {
+		r = cb_observe(session->driver, arena, request->desired, observed, err);
+		r = cb_session_unanswered(session->driver, r, err);
+	}
 	if (r < 0 || (r = check_names(request, &observed->domains, err)) < 0)
 		return r;
 	if (request->trash != CB_TRASH_NONE) {
 		compare_trash(session, request, arena, &observed->domains, changes);
 		return 0;
 	}
-	if ((r = compare_declared(session, request, arena, observed, changes, err)) < 0)
+	r = compare_declared(session, request, arena, observed, changes, err);
+	if ((r = cb_session_unanswered(session->driver, r, err)) < 0)
 		return r;
 	compare_vms(request, arena, observed, &vms);
 	if (request->prune)

@@ -87,8 +87,8 @@ static struct attempt *new_attempt(const struct cb_session_config *config)
 	return attempt;
 }
 
-int cb_session_connect(const struct cb_session_config *config, struct cb_driver **out,
-		       struct cb_error *err)
+static int connect_in_time(const struct cb_session_config *config, struct cb_driver **out,
+			   struct cb_error *err)
 {
 	struct attempt *attempt;
 	pthread_attr_t detached;
@@ -124,4 +124,37 @@ int cb_session_connect(const struct cb_session_config *config, struct cb_driver 
 		(void)cb_error_move(err, &attempt->err);
 	free_attempt(attempt);
 	return r;
+}
+
+int cb_session_connect(const struct cb_session_config *config, struct cb_driver **out,
+		       struct cb_error *err)
+{
+	int r = connect_in_time(config, out, err);
+
+	if (r == 0)
+		(*out)->patience_ms = config->call_timeout_ms;
+	return r;
+}
+
+int cb_session_reconnect(const struct cb_session_config *config, struct cb_driver **driver,
+			 struct cb_error *err)
+{
+	struct cb_driver *fresh;
+	int r;
+
+	if (!(*driver)->lost)
+		return 0;
+	if ((r = cb_session_connect(config, &fresh, err)) < 0)
+		return r;
+	cb_driver_close(*driver);
+	*driver = fresh;
+	return 0;
+}
+
+int cb_session_unanswered(const struct cb_driver *driver, int r, struct cb_error *err)
+{
+	if (r != -CB_E_TIMEOUT || !driver->lost)
+		return r;
+	err->code = CB_E_UNAVAILABLE;
+	return -CB_E_UNAVAILABLE;
 }

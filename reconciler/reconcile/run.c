@@ -31,6 +31,7 @@ struct runner {
 	pthread_cond_t changed;
 	size_t running;
 	bool stop; /* nothing is begun any more */
+	enum cb_code code;
 	const char *why;
 };
 
@@ -131,6 +132,7 @@ static struct slot *next(struct runner *runner)
 
 		if (interrupted(runner)) {
 			runner->stop = true;
+			runner->code = CB_E_INTERRUPTED;
 			runner->why = "not begun: interrupted";
 		}
 		while (runner->first < runner->n_slots &&
@@ -146,7 +148,7 @@ static struct slot *next(struct runner *runner)
 			if (slot->state != WAITING)
 				continue;
 			if (runner->stop)
-				skip(runner, slot, CB_E_INTERRUPTED, runner->why);
+				skip(runner, slot, runner->code, runner->why);
 			else if (ready(runner, slot))
 				return slot;
 			waiting = waiting || slot->state == WAITING;
@@ -205,6 +207,27 @@ static struct cb_result decide_slot(struct runner *runner, const struct slot *sl
 	return result;
 }
 
+/* A call that did not come back has cost its own transaction the connection; the next one gets a
+ * fresh one. If there is none to be had, nothing more is begun. */
+static bool connected(struct runner *runner, struct cb_apply_context *context,
+		      const struct slot *slot, struct cb_arena *arena, struct cb_result *result)
+{
+	cb_auto_error struct cb_error err = {0};
+
+	if (cb_session_reconnect(&runner->session->config, &context->driver, &err) == 0)
+		return true;
+	*result = slot->result;
+	result->id = slot->transaction->id;
+	result->target = slot->transaction->target;
+	result->name = slot->transaction->name;
+	if (result->outcome == CB_OUTCOME_PREPARED)
+		result->outcome = CB_OUTCOME_OPEN;
+	result->code = err.code;
+	result->message = cb_arena_printf(arena, "not begun: %s", err.message);
+	result->hint = err.hint ? cb_arena_strdup(arena, err.hint) : "";
+	return false;
+}
+
 /* What a worker says goes to one listener. */
 static void tell(void *ctx, enum cb_event event, const struct cb_transaction *transaction,
 		 const struct cb_step *step, const char *text)
@@ -235,20 +258,28 @@ static void work(struct runner *runner, struct cb_apply_context *context)
 	while ((slot = next(runner))) {
 		cb_auto_arena struct cb_arena arena = {0};
 		struct cb_result result;
-		bool held = slot->state == HELD;
+		bool held = slot->state == HELD, away;
 
 		slot->state = RUNNING;
 		runner->running++;
 		(void)pthread_mutex_unlock(&runner->mutex);
-		result = held ? decide_slot(runner, slot, context, &arena)
-			      : run_slot(runner, slot, context, &arena);
+		away = !connected(runner, context, slot, &arena, &result);
+		if (!away)
+			result = held ? decide_slot(runner, slot, context, &arena)
+				      : run_slot(runner, slot, context, &arena);
 		(void)pthread_mutex_lock(&runner->mutex);
 		result.message = cb_arena_strdup(runner->arena, result.message);
 		result.hint = cb_arena_strdup(runner->arena, result.hint);
 		slot->result = result;
 		runner->running--;
+		if (away) {
+			runner->stop = true;
+			runner->code = CB_E_UNAVAILABLE;
+			runner->why = "not begun: the host does not answer any more";
+		}
 		if (result.code && runner->request->fail_fast) {
 			runner->stop = true;
+			runner->code = CB_E_INTERRUPTED;
 			runner->why = "not begun: another one failed, and --fail-fast was given";
 		}
 		if (result.outcome == CB_OUTCOME_PREPARED) {

@@ -33,9 +33,11 @@ int cb_session_open(const struct cb_session_config *config, struct cb_session **
 	r = think_of_controller(session, err);
 	if (r == 0)
 		r = cb_session_connect(config, &session->driver, err);
-	if (r == 0)
+	if (r == 0) {
 		r = session->driver->ops->host(session->driver, &session->arena, &session->host,
 					       err);
+		r = cb_session_unanswered(session->driver, r, err);
+	}
 	if (r < 0) {
 		cb_session_close(session);
 		return r;
@@ -130,7 +132,11 @@ int cb_session_controller(struct cb_session *session, struct cb_error *err)
 int cb_session_addresses(struct cb_session *session, struct cb_arena *arena, const char *uuid,
 			 struct cb_addresses *out, struct cb_error *err)
 {
-	return session->driver->ops->domain_addresses(session->driver, arena, uuid, out, err);
+	int r = cb_session_reconnect(&session->config, &session->driver, err);
+
+	return r < 0 ? r
+		     : session->driver->ops->domain_addresses(session->driver, arena, uuid, out,
+							      err);
 }
 
 int cb_session_pool(struct cb_session *session, struct cb_arena *arena, const char *name,
@@ -226,6 +232,7 @@ int cb_session_plan(struct cb_session *session, const struct cb_request *request
 		return r;
 	r = cb_resolve(session, arena, request, &out->changes, &out->observed.domains, &images,
 		       &pools, &out->plan.problems, err);
+	r = cb_session_unanswered(session->driver, r, err);
 	if (r < 0)
 		return r;
 	cb_session_look_at_paths(session, arena, &out->changes, &out->plan.problems);

@@ -23,6 +23,7 @@ struct cb_session_config {
 	const char *version; /* of the program, for the journal */
 	unsigned lock_timeout_ms;
 	unsigned connect_timeout_ms; /* how long a host may take to answer at all; 0: for ever */
+	unsigned call_timeout_ms;    /* how long a call to it may take; see cb_driver */
 	unsigned parallel;           /* transactions at a time; 0 is 1 */
 	unsigned reopen_timeout_ms;  /* how long a vanished libvirt is waited for */
 	unsigned settle_ms;          /* see cb_apply_context */

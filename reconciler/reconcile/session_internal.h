@@ -29,6 +29,14 @@ struct cb_session {
 CB_CHECKED int cb_session_connect(const struct cb_session_config *config, struct cb_driver **out,
 				  struct cb_error *err);
 
+/* A fresh connection in the place of one that was given up because a call did not come back. */
+CB_CHECKED int cb_session_reconnect(const struct cb_session_config *config,
+				    struct cb_driver **driver, struct cb_error *err);
+
+/* What a question comes to that was given up: no effect of it can still come, the host is merely
+ * not to be reached. Other results stay as they are. */
+CB_CHECKED int cb_session_unanswered(const struct cb_driver *driver, int r, struct cb_error *err);
+
 /* Writes the id of this installation at its first use. */
 CB_CHECKED int cb_session_controller(struct cb_session *session, struct cb_error *err);
 

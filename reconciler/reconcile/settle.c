@@ -273,6 +273,9 @@ int cb_session_settle(struct cb_session *session, const char *id, enum cb_recove
 			if ((int)item->turn != turn || (id && strcmp(item->id, id) != 0))
 				continue;
 			met = true;
+			r = cb_session_reconnect(&session->config, &session->driver, err);
+			if (r < 0)
+				return r;
 			r = settle_turn(session, item, recovery, id != NULL, arena, results, err);
 			if (r < 0)
 				return r;

@@ -64,9 +64,14 @@ int cb_session_wait(struct cb_session *session, const char *name, const char *uu
 
 	for (;;) {
 		bool up = false;
-		int r = is_up(session, uuid, wait, &up, err);
+		int r = cb_session_reconnect(&session->config, &session->driver, err);
 
-		if (r < 0)
+		if (r == 0)
+			r = is_up(session, uuid, wait, &up, err);
+		/* It hears nobody yet. */
+		if (r == -CB_E_TIMEOUT)
+			cb_error_release(err);
+		else if (r < 0)
 			return cb_error_wrap(err, "vm '%s'", name);
 		if (up)
 			return 0;

@@ -163,7 +163,7 @@ static int lock_state(struct cb_driver *driver, struct cb_error *err)
 	return 0;
 }
 
-#define LOCKED(class_, name_, params_, args_)                                                      \
+#define LOCKED(class_, patience_, name_, params_, args_)                                           \
 	static int name_(struct cb_driver *driver, params_, struct cb_error *err)                  \
 	{                                                                                          \
 		int r = lock_state(driver, err);                                                   \
@@ -178,7 +178,7 @@ static int lock_state(struct cb_driver *driver, struct cb_error *err)
 CB_DRIVER_OPERATIONS(LOCKED)
 
 static const struct cb_driver_ops ops = {.close = close_host,
-#define ENTRY(class_, name_, params_, args_) .name_ = name_,
+#define ENTRY(class_, patience_, name_, params_, args_) .name_ = name_,
 					 CB_DRIVER_OPERATIONS(ENTRY)
 #undef ENTRY
 };

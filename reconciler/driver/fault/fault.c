@@ -79,7 +79,7 @@ static int after(struct fault *fault, const char *name, enum cb_fault now, int r
 	return r;
 }
 
-#define FORWARD(class_, name_, params_, args_)                                                     \
+#define FORWARD(class_, patience_, name_, params_, args_)                                          \
 	static int name_(struct cb_driver *driver, params_, struct cb_error *err)                  \
 	{                                                                                          \
 		struct fault *fault = fault_of(driver);                                            \
@@ -88,7 +88,9 @@ static int after(struct fault *fault, const char *name, enum cb_fault now, int r
                                                                                                    \
 		if (r < 0)                                                                         \
 			return r;                                                                  \
+		fault->inner->patience_ms = fault->base.patience_ms;                               \
 		r = fault->inner->ops->name_(fault->inner, args_, err);                            \
+		fault->base.lost = fault->inner->lost;                                             \
 		return after(fault, #name_, now, r, err);                                          \
 	}
 
@@ -101,7 +103,7 @@ static void close_both(struct cb_driver *driver)
 }
 
 static const struct cb_driver_ops ops = {.close = close_both,
-#define ENTRY(class_, name_, params_, args_) .name_ = name_,
+#define ENTRY(class_, patience_, name_, params_, args_) .name_ = name_,
 					 CB_DRIVER_OPERATIONS(ENTRY)
 #undef ENTRY
 };

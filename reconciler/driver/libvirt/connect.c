@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reconciler/base/log.h"
+#include "reconciler/driver/libvirt/socket.h"
+
 void cb_libvirt_domain_release(virDomainPtr *domain)
 {
 	if (*domain)
@@ -53,56 +56,19 @@ void cb_libvirt_secret_release(char **text)
 	cb_libvirt_text_release(text);
 }
 
-static void close_host(struct cb_driver *driver)
+/* Closing asks the host as well. The watch is ours until the socket cannot be waited for. */
+void cb_libvirt_close(struct cb_driver *driver)
 {
 	struct cb_libvirt *host = cb_libvirt_of(driver);
 
+	cb_libvirt_begin(host, QUICK);
 	(void)virConnectClose(host->conn);
+	(void)cb_watch_end(host->watch);
+	cb_socket_forget(host->socket);
+	cb_watch_free(host->watch);
+	free(host->name);
 	free(host);
 }
-
-static const struct cb_driver_ops ops = {
-	.close = close_host,
-	.host = cb_libvirt_host,
-	.domains = cb_libvirt_domains,
-	.domain = cb_libvirt_domain,
-	.domain_define = cb_libvirt_domain_define,
-	.domain_update = cb_libvirt_domain_update,
-	.domain_document = cb_libvirt_domain_document,
-	.domain_restore = cb_libvirt_domain_restore,
-	.domain_rename = cb_libvirt_domain_rename,
-	.domain_undefine = cb_libvirt_domain_undefine,
-	.domain_autostart = cb_libvirt_domain_autostart,
-	.domain_live = cb_libvirt_domain_live,
-	.domain_start = cb_libvirt_domain_start,
-	.domain_shutdown = cb_libvirt_domain_shutdown,
-	.domain_power_off = cb_libvirt_domain_power_off,
-	.domain_addresses = cb_libvirt_domain_addresses,
-	.domain_agent = cb_libvirt_domain_agent,
-	.domain_console = cb_libvirt_domain_console,
-	.pool = cb_libvirt_pool,
-	.pool_define = cb_libvirt_pool_define,
-	.pool_start = cb_libvirt_pool_start,
-	.pool_autostart = cb_libvirt_pool_autostart,
-	.pool_undefine = cb_libvirt_pool_undefine,
-	.pool_refresh = cb_libvirt_pool_refresh,
-	.volumes = cb_libvirt_volumes,
-	.volume = cb_libvirt_volume,
-	.volume_create = cb_libvirt_volume_create,
-	.volume_write = cb_libvirt_volume_write,
-	.volume_digest = cb_libvirt_volume_digest,
-	.volume_delete = cb_libvirt_volume_delete,
-	.networks = cb_libvirt_networks,
-	.network = cb_libvirt_network,
-	.network_define = cb_libvirt_network_define,
-	.network_update = cb_libvirt_network_update,
-	.network_document = cb_libvirt_network_document,
-	.network_restore = cb_libvirt_network_restore,
-	.network_start = cb_libvirt_network_start,
-	.network_stop = cb_libvirt_network_stop,
-	.network_autostart = cb_libvirt_network_autostart,
-	.network_undefine = cb_libvirt_network_undefine,
-};
 
 static int refused(struct cb_libvirt *host, const char *uri, struct cb_error *err)
 {
@@ -130,19 +96,51 @@ static void survive_broken_pipes(void)
 		(void)signal(SIGPIPE, SIG_IGN);
 }
 
+static void watch_socket(struct cb_libvirt *host, enum cb_socket_kind kind)
+{
+	host->watch = cb_watch_new(host->socket);
+	if (!host->watch && kind != CB_SOCKET_NONE)
+		cb_log(CB_LOG_WARN, "connection-without-deadline",
+		       "which socket leads to '%s' cannot be told%s: should it stop answering, it "
+		       "is waited for without end",
+		       host->name, host->socket == CB_SOCKET_AMBIGUOUS ? " (several may)" : "");
+}
+
+static int connect_host(struct cb_libvirt *host, const char *uri, struct cb_error *err)
+{
+	enum cb_socket_kind kind = CB_SOCKET_NONE;
+	struct cb_socket_search search;
+	int r = 0;
+
+	cb_socket_before(&search);
+	host->conn = virConnectOpen(uri);
+	if (host->conn) {
+		cb_auto_text char *canonical = virConnectGetURI(host->conn);
+
+		kind = canonical ? cb_socket_kind_of(canonical) : CB_SOCKET_NONE;
+	} else {
+		r = refused(host, uri, err);
+	}
+	host->socket = cb_socket_after(&search, kind);
+	if (r == 0)
+		watch_socket(host, kind);
+	return r;
+}
+
 int cb_libvirt_open(const char *uri, struct cb_driver **out, struct cb_error *err)
 {
 	struct cb_libvirt *host = calloc(1, sizeof(*host));
 	int r;
 
-	if (!host)
+	if (!host || !(host->name = strdup(uri ? uri : "libvirt")))
 		cb_oom();
-	host->base.ops = &ops;
+	host->base.ops = &cb_libvirt_ops;
 	xmlInitParser();
 	survive_broken_pipes();
 	cb_libvirt_quiet();
-	if (virInitialize() < 0 || !(host->conn = virConnectOpen(uri))) {
-		r = refused(host, uri, err);
+	r = virInitialize() < 0 ? refused(host, uri, err) : connect_host(host, uri, err);
+	if (r < 0) {
+		free(host->name);
 		free(host);
 		return r;
 	}

@@ -125,7 +125,7 @@ int cb_libvirt_domains(struct cb_driver *driver, struct cb_arena *arena, struct 
 		if ((r = read_set(host, &scratch, filters[i], &sets[i], err)) < 0)
 			return r;
 	}
-	prefetch = cb_prefetch_start(list, (size_t)count);
+	prefetch = cb_prefetch_start(host, list, (size_t)count);
 	for (int i = 0; i < count; i++) {
 		struct cb_fetched document = cb_prefetch_next(prefetch);
 		struct cb_domain domain;

@@ -1,6 +1,7 @@
 #include "reconciler/driver/libvirt/libvirt_internal.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,12 +102,26 @@ static void add_message(struct cb_str *out, const virError *error)
 	}
 }
 
+int cb_libvirt_late(const struct cb_libvirt *host, struct cb_error *err, const char *head)
+{
+	(void)cb_error_set(err, CB_E_TIMEOUT,
+			   "%s: '%s' did not answer within %" PRIu64
+			   " s; nothing is known of what it does about it",
+			   head, host->name, host->limit_ms / 1000);
+	return cb_error_hint(err, "is the QEMU of the machine stopped, or libvirtd stuck? a later "
+				  "run looks again; --call-timeout waits longer");
+}
+
 int cb_libvirt_saved_error(struct cb_libvirt *host, struct cb_error *err, const virError *error,
 			   const char *head)
 {
 	cb_auto_str struct cb_str message = {0};
-	enum cb_code code = code_of(host, error);
+	enum cb_code code;
 
+	/* What libvirt says then is that its socket is closed. */
+	if (cb_watch_expired(host->watch))
+		return cb_libvirt_late(host, err, head);
+	code = code_of(host, error);
 	add_message(&message, error);
 	(void)cb_error_set(err, code, "%s: %s", head, cb_str_text(&message));
 	if (error->code == VIR_ERR_SYSTEM_ERROR)

@@ -56,7 +56,8 @@ static int ask(struct cb_libvirt *host, struct cb_arena *arena, virDomainPtr dom
 	if (count < 0) {
 		r = cb_domain_error(host, domain, err, "cannot ask for its addresses");
 		/* Nobody there, or it knows nothing: only a lost host is worse than that. */
-		if (r == -CB_E_UNAVAILABLE || r == -CB_E_NOT_FOUND || r == -CB_E_DENIED)
+		if (r == -CB_E_UNAVAILABLE || r == -CB_E_NOT_FOUND || r == -CB_E_DENIED ||
+		    cb_watch_expired(host->watch))
 			return r;
 		cb_error_release(err);
 		return 0;
@@ -110,7 +111,8 @@ int cb_libvirt_domain_agent(struct cb_driver *driver, const char *uuid, bool *ou
 		return 0;
 	number = virGetLastErrorCode();
 	r = cb_domain_error(host, domain, err, "cannot ask its agent");
-	if (r == -CB_E_UNAVAILABLE || r == -CB_E_NOT_FOUND || r == -CB_E_DENIED)
+	if (r == -CB_E_UNAVAILABLE || r == -CB_E_NOT_FOUND || r == -CB_E_DENIED ||
+	    cb_watch_expired(host->watch))
 		return r;
 	/* An agent that refuses is there; libvirt has no other word for that. */
 	*out = number == VIR_ERR_INTERNAL_ERROR;

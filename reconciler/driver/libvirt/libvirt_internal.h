@@ -2,6 +2,8 @@
  * libvirt_internal.h: what the files of driver/libvirt share. Only they see libvirt and libxml2.
  *
  *	connect.c  error.c      a connection; virError → cb_error
+ *	deadline.c watch.h socket.h
+ *	                        operations that end in time; the clock; a connection's socket
  *	domain.c   domains.c    one domain; all of them
  *	define.c   rename.c     documents: define, patch, restore, undefine; another name
  *	guest.c                 what a running guest says of itself
@@ -23,16 +25,32 @@
 #include <libxml/tree.h>
 
 #include "reconciler/driver/driver.h"
+#include "reconciler/driver/libvirt/watch.h"
 
 struct cb_libvirt {
 	struct cb_driver base;
 	virConnectPtr conn;
+	char *name;             /* the URI that was asked for */
+	int socket;             /* that `watch` owns */
+	struct cb_watch *watch; /* NULL: the socket is not known, or there is none */
+	uint64_t limit_ms;      /* of the operation that runs */
 };
 
 static inline struct cb_libvirt *cb_libvirt_of(struct cb_driver *driver)
 {
 	return (struct cb_libvirt *)(void *)driver;
 }
+
+/* deadline.c: the operations below, each with an end. */
+extern const struct cb_driver_ops cb_libvirt_ops;
+
+/* connect.c */
+void cb_libvirt_close(struct cb_driver *driver);
+
+/* How much of a driver's patience a call gets. */
+enum cb_patience { QUICK, SLOW, STREAM, ENDLESS };
+
+void cb_libvirt_begin(struct cb_libvirt *host, enum cb_patience patience);
 
 /* Cleanup of handles. A NULL handle is fine. */
 void cb_libvirt_domain_release(virDomainPtr *domain);
@@ -60,6 +78,8 @@ int cb_libvirt_saved_error(struct cb_libvirt *host, struct cb_error *err, const 
 			   const char *head);
 /* The class of an error code, CB_E_FAILED for most. */
 enum cb_code cb_libvirt_code(int number);
+/* CB_E_TIMEOUT: the host has not answered, and has been given up. */
+int cb_libvirt_late(const struct cb_libvirt *host, struct cb_error *err, const char *head);
 /* No message of libvirt's goes to stderr by itself. */
 void cb_libvirt_quiet(void);
 
@@ -245,7 +265,7 @@ struct cb_fetched {
 
 struct cb_prefetch;
 
-struct cb_prefetch *cb_prefetch_start(virDomainPtr *domains, size_t count);
+struct cb_prefetch *cb_prefetch_start(struct cb_libvirt *host, virDomainPtr *domains, size_t count);
 struct cb_fetched cb_prefetch_next(struct cb_prefetch *prefetch);
 void cb_prefetch_stop(struct cb_prefetch **prefetch);
 #define cb_auto_prefetch CB_CLEANUP(cb_prefetch_stop)

@@ -190,6 +190,7 @@ int cb_libvirt_networks(struct cb_driver *driver, struct cb_arena *arena, struct
 		};
 
 		r = read_document(host, arena, *network, &one, err);
+		cb_watch_moved(host->watch);
 		if (r == 0)
 			cb_vec_push(arena, out, one);
 		else if (r != -CB_E_NOT_FOUND) /* it went away meanwhile */

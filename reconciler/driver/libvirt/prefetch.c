@@ -9,6 +9,7 @@
 enum { AHEAD = 64 }; /* documents that wait to be read */
 
 struct cb_prefetch {
+	struct cb_libvirt *host;
 	virDomainPtr *domains;
 	size_t count;
 	struct cb_fetched slots[AHEAD];
@@ -20,13 +21,14 @@ struct cb_prefetch {
 	bool threaded;
 };
 
-static struct cb_fetched ask(virDomainPtr domain)
+static struct cb_fetched ask(struct cb_libvirt *host, virDomainPtr domain)
 {
 	struct cb_fetched out = {.text = virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE)};
 
 	/* The error is the asking thread's: the reader gets a copy. */
 	if (!out.text)
 		out.error = virSaveLastError();
+	cb_watch_moved(host->watch);
 	return out;
 }
 
@@ -50,7 +52,7 @@ static void *run(void *ctx)
 			continue;
 		}
 		(void)pthread_mutex_unlock(&prefetch->mutex);
-		fetched = ask(prefetch->domains[prefetch->asked]);
+		fetched = ask(prefetch->host, prefetch->domains[prefetch->asked]);
 		(void)pthread_mutex_lock(&prefetch->mutex);
 		prefetch->slots[prefetch->asked++ % AHEAD] = fetched;
 		(void)pthread_cond_signal(&prefetch->changed);
@@ -59,12 +61,13 @@ static void *run(void *ctx)
 	return NULL;
 }
 
-struct cb_prefetch *cb_prefetch_start(virDomainPtr *domains, size_t count)
+struct cb_prefetch *cb_prefetch_start(struct cb_libvirt *host, virDomainPtr *domains, size_t count)
 {
 	struct cb_prefetch *prefetch = calloc(1, sizeof(*prefetch));
 
 	if (!prefetch)
 		cb_oom();
+	prefetch->host = host;
 	prefetch->domains = domains;
 	prefetch->count = count;
 	(void)pthread_mutex_init(&prefetch->mutex, NULL);
@@ -80,7 +83,7 @@ struct cb_fetched cb_prefetch_next(struct cb_prefetch *prefetch)
 	struct cb_fetched out;
 
 	if (!prefetch->threaded)
-		return ask(prefetch->domains[prefetch->read++]);
+		return ask(prefetch->host, prefetch->domains[prefetch->read++]);
 	(void)pthread_mutex_lock(&prefetch->mutex);
 	while (prefetch->asked == prefetch->read)
 		(void)pthread_cond_wait(&prefetch->changed, &prefetch->mutex);

@@ -66,6 +66,7 @@ static int send_bytes(struct sender *to, const unsigned char *bytes, size_t len,
 
 		if (sent < 0)
 			return cb_libvirt_error(to->host, err, "cannot send");
+		cb_watch_moved(to->host->watch);
 		bytes += sent;
 		len -= (size_t)sent;
 	}
@@ -97,8 +98,11 @@ static int send_all(struct sender *to, const struct cb_upload *upload, struct cb
 	int r;
 
 	do {
-		if ((r = fill(upload, chunk, &len, err)) < 0 ||
-		    (r = send_bytes(to, chunk, len, err)) < 0)
+		/* The source has all the time that it wants. */
+		cb_watch_hold(to->host->watch);
+		r = fill(upload, chunk, &len, err);
+		cb_watch_moved(to->host->watch);
+		if (r < 0 || (r = send_bytes(to, chunk, len, err)) < 0)
 			return r;
 		done += len;
 		if (upload->progress)
@@ -186,6 +190,7 @@ static int receive(struct cb_libvirt *host, virStreamPtr stream, struct cb_diges
 					   VIR_STREAM_RECV_STOP_AT_HOLE);
 		long long hole = 0;
 
+		cb_watch_moved(host->watch);
 		if (n == 0)
 			return 0;
 		if (n == -3 && virStreamRecvHole(stream, &hole, 0) == 0 && hole >= 0 &&
