@@ -311,6 +311,27 @@ int cb_cmd_recover(const struct cb_cli *cli)
 	return ask_and_recover(cli);
 }
 
+/* How far a record of progress says that its step has come. */
+static void show_progress(struct cb_str *out, const json_t *record, const json_t *planned)
+{
+	const json_t *detail = json_object_get(record, "detail");
+	const json_t *offset = json_object_get(detail, "offset");
+	const json_t *length = json_object_get(detail, "length");
+	const json_t *size = json_object_get(json_object_get(planned, "args"), "size");
+
+	if (!json_is_integer(offset) || !json_is_integer(length))
+		return;
+	cb_str_add(out, ": ");
+	cb_str_size(out, (uint64_t)json_integer_value(length));
+	cb_str_add(out, " from ");
+	cb_str_size(out, (uint64_t)json_integer_value(offset));
+	cb_str_add(out, " on have arrived");
+	if (!json_is_integer(size))
+		return;
+	cb_str_add(out, ", of ");
+	cb_str_size(out, (uint64_t)json_integer_value(size));
+}
+
 /* "intent 3 domain.define 'dev'": one record of a transaction. */
 static void show_record(struct cb_str *out, const json_t *record, const json_t *plan)
 {
@@ -328,6 +349,8 @@ static void show_record(struct cb_str *out, const json_t *record, const json_t *
 		const char *target = json_string_value(json_object_get(planned, "target"));
 
 		cb_str_printf(out, " %zu %s '%s'", n, action ? action : "?", target ? target : "?");
+		if (type && strcmp(type, "progress") == 0)
+			show_progress(out, record, planned);
 	}
 	if (json_object_get(record, "outcome"))
 		cb_str_printf(out, ": %s", json_string_value(json_object_get(record, "outcome")));

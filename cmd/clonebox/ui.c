@@ -158,7 +158,8 @@ static pthread_mutex_t speaking = PTHREAD_MUTEX_INITIALIZER;
 static struct {
 	const char *what;
 	uint64_t begun, last;
-	bool open; /* a line without newline stands on the terminal */
+	uint64_t first; /* what was done already when it began */
+	bool open;      /* a line without newline stands on the terminal */
 	bool quiet;
 } progress;
 
@@ -175,6 +176,7 @@ void cb_ui_progress_end(void)
 static void progress_line(struct cb_str *out, const char *what, uint64_t done, uint64_t total,
 			  uint64_t elapsed, bool bar)
 {
+	uint64_t now_done = done - progress.first;
 	unsigned percent = total ? (unsigned)(done * 100 / total) : 0;
 
 	cb_str_printf(out, "    %s: ", what);
@@ -190,9 +192,10 @@ static void progress_line(struct cb_str *out, const char *what, uint64_t done, u
 	cb_str_size(out, done);
 	cb_str_add(out, " of ");
 	cb_str_size(out, total);
-	if (elapsed >= 1000 && done > 0 && done < total)
+	/* What an earlier run has done says nothing of the rate. */
+	if (elapsed >= 1000 && now_done > 0 && done < total)
 		cb_str_printf(out, ", %" PRIu64 " s left",
-			      (total - done) * elapsed / done / 1000 + 1);
+			      (total - done) * elapsed / now_done / 1000 + 1);
 }
 
 static void report_progress(const char *what, uint64_t done, uint64_t total)
@@ -201,10 +204,12 @@ static void report_progress(const char *what, uint64_t done, uint64_t total)
 	bool terminal = isatty(STDERR_FILENO);
 	uint64_t now = cb_clock_ms();
 
-	if (!progress.what || strcmp(progress.what, what) != 0) {
+	/* Less than before: it begins again. */
+	if (!progress.what || strcmp(progress.what, what) != 0 || done < progress.first) {
 		cb_ui_progress_end();
 		progress.what = what;
 		progress.begun = progress.last = now;
+		progress.first = done;
 	}
 	if (now - progress.last < (terminal ? BAR_EVERY_MS : LINE_EVERY_MS) &&
 	    !(terminal && progress.open && done == total))

@@ -46,6 +46,7 @@ struct cb_apply_context {
 	/* Makes all that was written durable. NULL: the host's kernel is not ours. */
 	int (*barrier)(void *ctx, struct cb_error *err);
 	void *barrier_ctx;
+	uint64_t chunk_least;             /* of a long upload; 0: as of storage/chunks.h */
 	struct cb_references *references; /* apply/references.h; one for all workers */
 	const char *state_dir;
 	struct cb_progress progress;

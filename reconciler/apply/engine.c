@@ -519,6 +519,18 @@ static int go_forward(struct cb_run *run, enum cb_outcome *outcome, struct cb_er
 	return 0;
 }
 
+static struct cb_journal_room room_of(const struct cb_run *run)
+{
+	struct cb_journal_room room = {.steps = (unsigned)run->transaction->steps.len};
+
+	cb_vec_each (const struct cb_step, step, &run->transaction->steps) {
+		const struct cb_step_ops *ops = ops_table[step->kind];
+
+		room.progress += ops->records ? ops->records(run, step) : 0;
+	}
+	return room;
+}
+
 int cb_apply_run(struct cb_apply_context *context, const struct cb_transaction *transaction,
 		 const json_t *begin, enum cb_outcome *outcome, struct cb_error *err)
 {
@@ -528,8 +540,8 @@ int cb_apply_run(struct cb_apply_context *context, const struct cb_transaction *
 	int r;
 
 	*outcome = CB_OUTCOME_NOT_BEGUN;
-	r = cb_journal_create(context->state_dir, transaction->id, begin, plan,
-			      (unsigned)transaction->steps.len, &run.journal, err);
+	r = cb_journal_create(context->state_dir, transaction->id, begin, plan, room_of(&run),
+			      &run.journal, err);
 	if (r < 0)
 		return cb_error_wrap(err, "cannot begin a transaction");
 	r = go_forward(&run, outcome, err);

@@ -12,7 +12,8 @@
 enum cb_probe {
 	CB_PROBE_ABSENT, /* the effect has not happened */
 	CB_PROBE_DONE,
-	CB_PROBE_PARTIAL, /* begun by this transaction, not finished; perform starts it afresh */
+	CB_PROBE_PARTIAL, /* begun by this transaction, not finished; perform starts it afresh, or
+			   * goes on with it */
 	CB_PROBE_FOREIGN, /* somebody else's object stands there: never touched */
 };
 
@@ -39,6 +40,8 @@ struct cb_step_ops {
 	/* Before the intent is journaled: saves what undo needs. May be NULL. */
 	CB_CHECKED int (*prepare)(struct cb_run *run, const struct cb_step *step,
 				  struct cb_error *err);
+	/* How many records of progress it may write. NULL: none. */
+	unsigned (*records)(const struct cb_run *run, const struct cb_step *step);
 	/* CB_E_CONFLICT: the host is not as planned, and nothing was done. */
 	CB_CHECKED int (*perform)(struct cb_run *run, const struct cb_step *step,
 				  struct cb_error *err);

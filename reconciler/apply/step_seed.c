@@ -61,7 +61,8 @@ static int probe(struct cb_run *run, const struct cb_step *step, enum cb_probe *
 		return r == -CB_E_NOT_FOUND ? 0 : r;
 	}
 	cb_digest_of(cb_str_text(&image), image.len, want);
-	r = run->driver->ops->volume_digest(run->driver, pool, name, image.len, have, err);
+	r = run->driver->ops->volume_digest(run->driver, pool, name,
+					    &(struct cb_extent){.size = image.len}, have, err);
 	cb_str_wipe(&image);
 	if (r == 0 && strcmp(have, want) == 0)
 		*out = CB_PROBE_DONE;
@@ -97,7 +98,7 @@ static int write_image(struct cb_run *run, const struct cb_step *step, const str
 					  .format = "raw",
 					  .capacity = image->len};
 	struct reader reader = {image->text, image->len, 0};
-	const struct cb_upload upload = {read_bytes, NULL, &reader, image->len};
+	const struct cb_upload upload = {.read = read_bytes, .ctx = &reader, .size = image->len};
 	cb_auto_arena struct cb_arena arena = {0};
 	struct cb_volume present;
 	int r = cb_run_volume(run, &arena, new.pool, new.name, &present, err);

@@ -137,7 +137,16 @@ struct cb_upload {
 	int (*read)(void *ctx, void *buffer, size_t len, struct cb_error *err);
 	void (*progress)(void *ctx, uint64_t bytes);
 	void *ctx;
-	uint64_t size; /* bytes in all */
+	uint64_t size;   /* bytes in all */
+	uint64_t offset; /* where in the volume the first of them goes */
+	bool keep;       /* what stands behind the last of them stays */
+	uint64_t *taken; /* NULL, or: the source may end early, and this gets how much there was */
+};
+
+/* A part of a volume's content that is read. */
+struct cb_extent {
+	uint64_t offset, size;
+	const volatile sig_atomic_t *interrupted; /* NULL, or: stop soon when it is not 0 */
 };
 
 /* The two ends of a console on our side. */
@@ -248,15 +257,17 @@ struct cb_driver_ops {
 	 * whatever the file is; the next refresh says what it was found to be. */
 	CB_CHECKED int (*volume_create)(struct cb_driver *driver, const struct cb_volume_new *spec,
 					struct cb_error *err);
-	/* Overwrites the content from its start. CB_E_IO if the source does not give `size` bytes;
-	 * what `read` returned if that failed. After a failure the content is undefined, and may be
-	 * shorter than the volume was. */
+	/* Overwrites a part of the content, or all of it; holes are not sent where none of what
+	 * they would let through was ever written. CB_E_IO if the source does not give `size`
+	 * bytes; what `read` returned if that failed. After a failure the content from `offset` on
+	 * is undefined, and may be shorter than the volume was; but for `keep`, what is behind the
+	 * upload is so after success, too. */
 	CB_CHECKED int (*volume_write)(struct cb_driver *driver, const char *pool, const char *name,
 				       const struct cb_upload *upload, struct cb_error *err);
-	/* SHA-256 (hex, CB_SHA256_HEX bytes) of the first `size` bytes of the content.
-	 * CB_E_CONFLICT if there are fewer. */
+	/* SHA-256 (hex, CB_SHA256_HEX bytes) of a part of the content. CB_E_CONFLICT if it ends
+	 * before. */
 	CB_CHECKED int (*volume_digest)(struct cb_driver *driver, const char *pool,
-					const char *name, uint64_t size, char *out,
+					const char *name, const struct cb_extent *extent, char *out,
 					struct cb_error *err);
 	CB_CHECKED int (*volume_delete)(struct cb_driver *driver, const char *pool,
 					const char *name, struct cb_error *err);
@@ -315,6 +326,9 @@ enum cb_fault {
 	CB_FAULT_GONE,   /* not done, CB_E_UNAVAILABLE, and so is every later call */
 	CB_FAULT_DIE_BEFORE, /* the process ends (_exit 137) */
 	CB_FAULT_DIE_AFTER,
+	/* As GONE and DIE_BEFORE, but of an upload one half is done. */
+	CB_FAULT_GONE_HALFWAY,
+	CB_FAULT_DIE_HALFWAY,
 };
 
 struct cb_fault_plan {

@@ -43,7 +43,7 @@
 	OP(READS,   QUICK,   volume,           CB_P(struct cb_arena *a, const char *pool, const char *name, struct cb_volume *out), CB_P(a, pool, name, out)) \
 	OP(CHANGES, SLOW,    volume_create,    CB_P(const struct cb_volume_new *spec), CB_P(spec)) \
 	OP(CHANGES, STREAM,  volume_write,     CB_P(const char *pool, const char *name, const struct cb_upload *up), CB_P(pool, name, up)) \
-	OP(READS,   STREAM,  volume_digest,    CB_P(const char *pool, const char *name, uint64_t size, char *out), CB_P(pool, name, size, out)) \
+	OP(READS,   STREAM,  volume_digest,    CB_P(const char *pool, const char *name, const struct cb_extent *extent, char *out), CB_P(pool, name, extent, out)) \
 	OP(CHANGES, SLOW,    volume_delete,    CB_P(const char *pool, const char *name), CB_P(pool, name)) \
 	OP(READS,   QUICK,   networks,         CB_P(struct cb_arena *a, struct cb_networks *out), CB_P(a, out)) \
 	OP(READS,   QUICK,   network,          CB_P(struct cb_arena *a, const char *name, struct cb_network *out), CB_P(a, name, out)) \

@@ -21,17 +21,22 @@ enum {
 	FILE_MAX = 64 * 1024 * 1024,
 	DOCUMENT_MAX = 16 * 1024 * 1024, /* libvirt takes 4 MiB */
 	/* Room that is reserved: intent, done, failed, undo-intent, undone and one to spare for
-	 * each step; close and some to spare for the transaction. */
+	 * each step; those of progress; close and some to spare for the transaction. */
 	RECORD_ROOM = 512,
 	RECORDS_PER_STEP = 6,
 	RECORDS_MORE = 4,
 };
 
 static const char *const type_names[] = {
-	[CB_RECORD_BEGIN] = "begin",   [CB_RECORD_PLAN] = "plan",
-	[CB_RECORD_INTENT] = "intent", [CB_RECORD_DONE] = "done",
-	[CB_RECORD_FAILED] = "failed", [CB_RECORD_UNDO_INTENT] = "undo-intent",
-	[CB_RECORD_UNDONE] = "undone", [CB_RECORD_CLOSE] = "close",
+	[CB_RECORD_BEGIN] = "begin",
+	[CB_RECORD_PLAN] = "plan",
+	[CB_RECORD_INTENT] = "intent",
+	[CB_RECORD_PROGRESS] = "progress",
+	[CB_RECORD_DONE] = "done",
+	[CB_RECORD_FAILED] = "failed",
+	[CB_RECORD_UNDO_INTENT] = "undo-intent",
+	[CB_RECORD_UNDONE] = "undone",
+	[CB_RECORD_CLOSE] = "close",
 };
 
 struct entry {
@@ -234,9 +239,10 @@ static int append(struct cb_journal *j, enum cb_record type, unsigned step, cons
 }
 
 /* Makes sure now that no later record meets a full disk. */
-static int reserve(const struct cb_journal *j, unsigned steps, struct cb_error *err)
+static int reserve(const struct cb_journal *j, struct cb_journal_room records, struct cb_error *err)
 {
-	off_t room = ((off_t)steps * RECORDS_PER_STEP + RECORDS_MORE) * RECORD_ROOM;
+	off_t room = ((off_t)records.steps * RECORDS_PER_STEP + records.progress + RECORDS_MORE) *
+		     RECORD_ROOM;
 	int errnum;
 
 	do
@@ -247,8 +253,8 @@ static int reserve(const struct cb_journal *j, unsigned steps, struct cb_error *
 		      : 0;
 }
 
-static int write_head(struct cb_journal *j, const json_t *begin, const json_t *plan, unsigned steps,
-		      struct cb_error *err)
+static int write_head(struct cb_journal *j, const json_t *begin, const json_t *plan,
+		      struct cb_journal_room room, struct cb_error *err)
 {
 	json_auto_t *first = record_new(CB_RECORD_BEGIN, begin);
 	json_auto_t *second = record_new(CB_RECORD_PLAN, plan);
@@ -259,7 +265,7 @@ static int write_head(struct cb_journal *j, const json_t *begin, const json_t *p
 		cb_oom();
 	if ((r = put(j, CB_RECORD_BEGIN, 0, first, &touched, err)) < 0 ||
 	    (r = put(j, CB_RECORD_PLAN, 0, second, &touched, err)) < 0 ||
-	    (r = reserve(j, steps, err)) < 0)
+	    (r = reserve(j, room, err)) < 0)
 		return r;
 	return cb_fs_sync(j->fd, j->path, err);
 }
@@ -343,7 +349,7 @@ static int cannot_begin(struct cb_error *err)
 }
 
 int cb_journal_create(const char *state_dir, const char *id, const json_t *begin,
-		      const json_t *plan, unsigned steps, struct cb_journal **out,
+		      const json_t *plan, struct cb_journal_room room, struct cb_journal **out,
 		      struct cb_error *err)
 {
 	auto_journal struct cb_journal *j = NULL;
@@ -362,7 +368,7 @@ int cb_journal_create(const char *state_dir, const char *id, const json_t *begin
 	sweep(j->open_dir);
 	if ((j->fd = open_temporary(temporary)) < 0)
 		return cb_error_errno(err, errno, "cannot make a journal in '%s'", j->open_dir);
-	r = write_head(j, begin, plan, steps, err);
+	r = write_head(j, begin, plan, room, err);
 	if (r == 0)
 		r = publish(j, temporary, err);
 	if (r < 0) {
@@ -685,13 +691,14 @@ const char *cb_journal_outcome(const struct cb_journal *journal)
 	return json_string_value(json_object_get(journal->entries.items[len - 1].value, "outcome"));
 }
 
-/* The last record about a step, or NULL. */
+/* The last record about a step, or NULL. That of progress changes nothing: still intended. */
 static const struct entry *last_about(const struct cb_journal *j, unsigned step)
 {
 	for (size_t i = j->entries.len; i > 0; i--) {
 		const struct entry *entry = &j->entries.items[i - 1];
 
-		if (about_a_step(entry->type) && entry->step == step)
+		if (about_a_step(entry->type) && entry->type != CB_RECORD_PROGRESS &&
+		    entry->step == step)
 			return entry;
 	}
 	return NULL;
@@ -716,6 +723,7 @@ enum cb_step_state cb_journal_state(const struct cb_journal *journal, unsigned s
 		return CB_STEP_UNDONE;
 	case CB_RECORD_BEGIN:
 	case CB_RECORD_PLAN:
+	case CB_RECORD_PROGRESS:
 	case CB_RECORD_CLOSE:
 		break;
 	}
@@ -727,6 +735,20 @@ const json_t *cb_journal_detail(const struct cb_journal *journal, unsigned step)
 	const struct entry *entry = last_about(journal, step);
 
 	return entry ? json_object_get(entry->value, "detail") : NULL;
+}
+
+const json_t *cb_journal_progress(const struct cb_journal *journal, unsigned step, size_t n)
+{
+	const struct entry *entry = last_about(journal, step);
+	const struct entry *end = journal->entries.items + journal->entries.len;
+
+	if (!entry || entry->type != CB_RECORD_INTENT)
+		return NULL;
+	while (++entry < end) {
+		if (entry->type == CB_RECORD_PROGRESS && entry->step == step && n-- == 0)
+			return json_object_get(entry->value, "detail");
+	}
+	return NULL;
 }
 
 json_t *cb_journal_dump(const struct cb_journal *journal)

@@ -7,7 +7,7 @@
  *	cb_journal_create(state_dir, id, begin, plan, &j, err)   both records durable on return
  *	for each step:
  *		cb_journal_step(j, CB_RECORD_INTENT, n, NULL, err)   durable BEFORE the effect
- *		... the effect ...
+ *		... the effect ...			a long one: CB_RECORD_PROGRESS now and then
  *		cb_journal_step(j, CB_RECORD_DONE, n, detail, err)
  *	cb_journal_finish(j, "committed", err)                   close record; the file moves to
  *closed/ cb_journal_free(j)
@@ -36,6 +36,7 @@ enum cb_record {
 	CB_RECORD_BEGIN,
 	CB_RECORD_PLAN,
 	CB_RECORD_INTENT,
+	CB_RECORD_PROGRESS, /* a part of a long effect has happened; any number of them */
 	CB_RECORD_DONE,
 	CB_RECORD_FAILED, /* for good: the transaction now goes back */
 	CB_RECORD_UNDO_INTENT,
@@ -55,12 +56,18 @@ enum cb_step_state {
 
 struct cb_journal;
 
+/* How many records a journal may come to have. */
+struct cb_journal_room {
+	unsigned steps;    /* each with all its records, in both directions */
+	unsigned progress; /* records of progress, of all steps together */
+};
+
 /* Writes begin and plan, durably, before it returns. `id`: letters, digits, '-'. Makes the
- * directories that are missing. Preallocates room for all records of `steps` steps in both
- * directions, so that a full disk is met before the first effect. */
+ * directories that are missing. Preallocates the room, so that a full disk is met before the first
+ * effect. */
 CB_CHECKED int cb_journal_create(const char *state_dir, const char *id, const json_t *begin,
-				 const json_t *plan, unsigned steps, struct cb_journal **out,
-				 struct cb_error *err);
+				 const json_t *plan, struct cb_journal_room room,
+				 struct cb_journal **out, struct cb_error *err);
 
 /* Reads an open or closed transaction. A torn tail is dropped and the next record written in its
  * place; a bad record before a good one, or one that was once whole, is CB_E_CORRUPT with the
@@ -103,8 +110,12 @@ const json_t *cb_journal_plan(const struct cb_journal *journal);
 /* NULL while open, else "committed", "rolled-back", ... */
 const char *cb_journal_outcome(const struct cb_journal *journal);
 enum cb_step_state cb_journal_state(const struct cb_journal *journal, unsigned step);
-/* The detail of the last record about a step, or NULL. Borrowed. */
+/* The detail of the last record about a step, or NULL; records of progress do not count. Borrowed.
+ */
 const json_t *cb_journal_detail(const struct cb_journal *journal, unsigned step);
+/* The detail of the n-th record of progress (from 0) since the step's last intent, or NULL.
+ * Borrowed. */
+const json_t *cb_journal_progress(const struct cb_journal *journal, unsigned step, size_t n);
 /* All records as a JSON array of {seq, type, step?, time, ...}. Owned by the caller. */
 json_t *cb_journal_dump(const struct cb_journal *journal);
 

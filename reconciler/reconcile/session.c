@@ -293,6 +293,7 @@ struct cb_apply_context cb_session_context(struct cb_session *session)
 		.reopen_ctx = session,
 		.reopen_timeout_ms = session->config.reopen_timeout_ms,
 		.settle_ms = session->config.settle_ms,
+		.chunk_least = session->config.chunk_least,
 		.seed = session->planned ? cb_session_seed : NULL,
 		.seed_ctx = session,
 		.barrier = session->host.local ? barrier : NULL,

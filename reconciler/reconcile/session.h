@@ -27,6 +27,7 @@ struct cb_session_config {
 	unsigned parallel;           /* transactions at a time; 0 is 1 */
 	unsigned reopen_timeout_ms;  /* how long a vanished libvirt is waited for */
 	unsigned settle_ms;          /* see cb_apply_context */
+	uint64_t chunk_least;        /* the same */
 	struct cb_progress progress;
 	void (*event)(void *ctx, enum cb_event event, const struct cb_transaction *transaction,
 		      const struct cb_step *step, const char *text);

@@ -230,13 +230,13 @@ static void write_all(struct fixture *f, const char *name, const unsigned char *
 		      size_t part)
 {
 	struct source source = {bytes, len, 0, part, 0, 0};
-	struct cb_upload upload = {give, note, &source, len};
+	struct cb_upload upload = {.read = give, .progress = note, .ctx = &source, .size = len};
 	char wanted[CB_SHA256_HEX], found[CB_SHA256_HEX];
 
 	OK(f, volume_write, f->pool, name, &upload);
 	assert_true(source.progress == len);
 	cb_digest_of(bytes, len, wanted);
-	OK(f, volume_digest, f->pool, name, len, found);
+	OK(f, volume_digest, f->pool, name, (&(struct cb_extent){.size = len}), found);
 	assert_string_equal(wanted, found);
 }
 
@@ -259,8 +259,10 @@ static void what_is_written_is_read_back(struct fixture *f)
 	/* Zeros over data are zeros, not holes that the old data shows through. */
 	write_all(f, "image", zeros, len, len);
 	write_all(f, "image", bytes, len, 1000);
-	FAILS(f, CB_E_CONFLICT, volume_digest, f->pool, "image", (uint64_t)len + 1, found);
-	FAILS(f, CB_E_NOT_FOUND, volume_digest, f->pool, "none", len, found);
+	FAILS(f, CB_E_CONFLICT, volume_digest, f->pool, "image",
+	      (&(struct cb_extent){.size = len + 1}), found);
+	FAILS(f, CB_E_NOT_FOUND, volume_digest, f->pool, "none", (&(struct cb_extent){.size = len}),
+	      found);
 }
 
 static void an_empty_image_is_an_image(struct fixture *f)
@@ -273,7 +275,7 @@ static void an_empty_image_is_an_image(struct fixture *f)
 	OK(f, volume_create, &new);
 	write_all(f, "empty", &none, 0, 1);
 	cb_digest_of("", 0, wanted);
-	OK(f, volume_digest, f->pool, "empty", 0, found);
+	OK(f, volume_digest, f->pool, "empty", (&(struct cb_extent){.size = 0}), found);
 	assert_string_equal(wanted, found);
 }
 
@@ -284,7 +286,7 @@ static void a_source_that_fails_is_told_and_can_be_tried_again(struct fixture *f
 	unsigned char *bytes = image(f, len);
 	struct source broken = {bytes, len, 0, MIB, 5 * MIB, 0};
 	struct source shorter = {bytes, MIB, 0, MIB, 0, 0};
-	struct cb_upload upload = {give, NULL, &broken, len};
+	struct cb_upload upload = {.read = give, .ctx = &broken, .size = len};
 	char wanted[CB_SHA256_HEX], found[CB_SHA256_HEX];
 	int r;
 
@@ -294,11 +296,148 @@ static void a_source_that_fails_is_told_and_can_be_tried_again(struct fixture *f
 	FAILS(f, CB_E_INTERRUPTED, volume_write, f->pool, "image", &upload);
 	/* What there is now is not the image, and may be shorter. */
 	cb_digest_of(bytes, len, wanted);
-	r = CALL(f, volume_digest, f->pool, "image", len, found);
+	r = CALL(f, volume_digest, f->pool, "image", (&(struct cb_extent){.size = len}), found);
 	assert_true(r == -CB_E_CONFLICT || (r == 0 && strcmp(wanted, found) != 0));
 	upload.ctx = &shorter;
 	FAILS(f, CB_E_IO, volume_write, f->pool, "image", &upload);
 	write_all(f, "image", bytes, len, MIB);
+}
+
+/* Sends [begin, end) of the bytes to where they belong. */
+static void write_part(struct fixture *f, const unsigned char *bytes, size_t begin, size_t end,
+		       bool keep)
+{
+	struct source source = {bytes, end, begin, MIB, 0, 0};
+	struct cb_upload upload = {.read = give,
+				   .progress = note,
+				   .ctx = &source,
+				   .size = end - begin,
+				   .offset = begin,
+				   .keep = keep};
+
+	OK(f, volume_write, f->pool, "image", &upload);
+	assert_true(source.progress == end - begin);
+}
+
+static bool part_is(struct fixture *f, const unsigned char *bytes, size_t begin, size_t end)
+{
+	const struct cb_extent extent = {.offset = begin, .size = end - begin};
+	char wanted[CB_SHA256_HEX], found[CB_SHA256_HEX];
+
+	cb_digest_of(bytes + begin, end - begin, wanted);
+	OK(f, volume_digest, f->pool, "image", &extent, found);
+	return strcmp(wanted, found) == 0;
+}
+
+/* Data, data with a hole, a hole, data, and a hole at the end. */
+static void what_is_sent_in_parts_is_whole_and_sparse(struct fixture *f)
+{
+	static const size_t ends[] = {1 * MIB, 5 * MIB, 6 * MIB, 8 * MIB, 9 * MIB + 13};
+	const size_t len = 9 * MIB + 13;
+	struct cb_volume_new new = {f->pool, "image", "raw", len, NULL, NULL};
+	unsigned char *bytes = cb_arena_alloc(&f->arena, len);
+	size_t begin = 0;
+	struct cb_volume volume;
+
+	cb_random_bytes(bytes, 1 * MIB + 4096);
+	cb_random_bytes(bytes + 6 * MIB, MIB);
+	make_pool(f);
+	OK(f, volume_create, &new);
+	for (size_t i = 0; i < CB_COUNT(ends); begin = ends[i++])
+		write_part(f, bytes, begin, ends[i], false);
+	assert_true(part_is(f, bytes, 0, len));
+	OK(f, pool_refresh, f->pool);
+	OK(f, volume, &f->arena, f->pool, "image", &volume);
+	assert_true(volume.capacity == len);
+	if (f->world->offers & CB_WORLD_QEMU)
+		assert_true(volume.allocation < 4 * MIB);
+}
+
+/* Also zeros over data: neither does the old show through nor is the rest cut off. */
+static void a_part_can_be_sent_again(struct fixture *f)
+{
+	const size_t len = 4 * MIB + 13;
+	struct cb_volume_new new = {f->pool, "image", "raw", len, NULL, NULL};
+	unsigned char *bytes = cb_arena_alloc(&f->arena, len);
+
+	cb_random_bytes(bytes, len);
+	make_pool(f);
+	OK(f, volume_create, &new);
+	write_part(f, bytes, 0, 2 * MIB, false);
+	write_part(f, bytes, 2 * MIB, len, false);
+	memset(bytes + MIB, 0, MIB);
+	assert_false(part_is(f, bytes, 0, 2 * MIB));
+	assert_true(part_is(f, bytes, 2 * MIB, len));
+	write_part(f, bytes, 0, 2 * MIB, true);
+	assert_true(part_is(f, bytes, 0, len));
+	/* The last ones, with nothing behind. */
+	memset(bytes + 3 * MIB, 0, len - 3 * MIB);
+	write_part(f, bytes, 2 * MIB, len, false);
+	assert_true(part_is(f, bytes, 0, len));
+}
+
+/* What was sent before stands; what was half sent can be sent again, and is not taken for a hole.
+ */
+static void a_part_that_fails_leaves_those_before(struct fixture *f)
+{
+	const size_t len = 6 * MIB;
+	struct cb_volume_new new = {f->pool, "image", "raw", len, NULL, NULL};
+	unsigned char *bytes = cb_arena_alloc(&f->arena, len);
+	struct source broken = {bytes, len, 2 * MIB, MIB, 5 * MIB, 0};
+	struct cb_upload upload = {
+		.read = give, .ctx = &broken, .size = len - 2 * MIB, .offset = 2 * MIB};
+
+	cb_random_bytes(bytes, len);
+	make_pool(f);
+	OK(f, volume_create, &new);
+	write_part(f, bytes, 0, 2 * MIB, false);
+	FAILS(f, CB_E_INTERRUPTED, volume_write, f->pool, "image", &upload);
+	assert_true(part_is(f, bytes, 0, 2 * MIB));
+	memset(bytes + 2 * MIB, 0, 2 * MIB);
+	write_part(f, bytes, 2 * MIB, len, false);
+	assert_true(part_is(f, bytes, 0, len));
+}
+
+static void a_source_may_end_early(struct fixture *f)
+{
+	const size_t len = 4 * MIB;
+	struct cb_volume_new new = {f->pool, "image", "raw", len, NULL, NULL};
+	unsigned char *bytes = cb_arena_alloc(&f->arena, len);
+	struct source shorter = {bytes, 3 * MIB, MIB, MIB, 0, 0};
+	uint64_t taken = 0;
+	struct cb_upload upload = {
+		.read = give, .ctx = &shorter, .size = 3 * MIB, .offset = MIB, .taken = &taken};
+
+	cb_random_bytes(bytes, len);
+	make_pool(f);
+	OK(f, volume_create, &new);
+	write_part(f, bytes, 0, MIB, false);
+	OK(f, volume_write, f->pool, "image", &upload);
+	assert_true(taken == 2 * MIB);
+	assert_true(part_is(f, bytes, 0, 3 * MIB));
+	write_part(f, bytes, 3 * MIB, len, false);
+	assert_true(part_is(f, bytes, 0, len));
+}
+
+/* As after a power cut that has lost the end of the file. */
+static void a_part_behind_the_end_is_not_there(struct fixture *f)
+{
+	const struct cb_extent across = {.offset = 0, .size = 4 * MIB};
+	const struct cb_extent at = {.offset = 2 * MIB, .size = MIB};
+	const struct cb_extent behind = {.offset = 3 * MIB, .size = MIB};
+	struct cb_volume_new new = {f->pool, "image", "raw", 2 * MIB, NULL, NULL};
+	unsigned char *bytes = cb_arena_alloc(&f->arena, 2 * MIB);
+	char found[CB_SHA256_HEX];
+
+	cb_random_bytes(bytes, 2 * MIB);
+	make_pool(f);
+	OK(f, volume_create, &new);
+	write_part(f, bytes, 0, 2 * MIB, false);
+	FAILS(f, CB_E_CONFLICT, volume_digest, f->pool, "image", &across, found);
+	FAILS(f, CB_E_CONFLICT, volume_digest, f->pool, "image", &at, found);
+	/* libvirt itself would say that there are zeros. */
+	FAILS(f, CB_E_CONFLICT, volume_digest, f->pool, "image", &behind, found);
+	assert_true(part_is(f, bytes, 0, 2 * MIB));
 }
 
 /* A qcow2 file is uploaded into a raw volume of its length; what it is, the host sees then. */
@@ -344,6 +483,11 @@ static const struct test_case storage_cases[] = {
 	CASE(what_is_written_is_read_back, CB_WORLD_TRANSFER),
 	CASE(an_empty_image_is_an_image, CB_WORLD_TRANSFER),
 	CASE(a_source_that_fails_is_told_and_can_be_tried_again, CB_WORLD_TRANSFER),
+	CASE(what_is_sent_in_parts_is_whole_and_sparse, CB_WORLD_TRANSFER),
+	CASE(a_part_can_be_sent_again, CB_WORLD_TRANSFER),
+	CASE(a_part_that_fails_leaves_those_before, CB_WORLD_TRANSFER),
+	CASE(a_source_may_end_early, CB_WORLD_TRANSFER),
+	CASE(a_part_behind_the_end_is_not_there, CB_WORLD_TRANSFER),
 	CASE(an_uploaded_image_is_recognised, CB_WORLD_TRANSFER),
 };
 

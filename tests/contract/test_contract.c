@@ -282,7 +282,7 @@ bool cb_test_has_content(struct fixture *f, const char *name, const char *conten
 	char wanted[CB_SHA256_HEX], found[CB_SHA256_HEX];
 
 	cb_digest_of(content, strlen(content), wanted);
-	OK(f, volume_digest, f->pool, name, strlen(content), found);
+	OK(f, volume_digest, f->pool, name, (&(struct cb_extent){.size = strlen(content)}), found);
 	return strcmp(wanted, found) == 0;
 }
 

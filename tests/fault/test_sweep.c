@@ -26,6 +26,7 @@ struct scenario {
 	bool several;       /* transactions: some may be through when another one is taken back */
 	bool shared;        /* ... and without any VM nothing at all is left */
 	bool remote;        /* a local host would have to have its directories */
+	unsigned chunk;     /* bytes of a chunk; 0: images are one */
 };
 
 #define IMAGES                                                                                     \
@@ -51,6 +52,7 @@ struct scenario {
 
 static const struct scenario scenarios[] = {
 	{"create", NULL, "vm:\n  name: dev\n  ram_mb: 64\n  vcpus: 1\n  autostart: true\n" IMAGES},
+	{"create-chunks", NULL, "vm:\n  name: dev\n  ram_mb: 64\n" IMAGES, .chunk = 512},
 	{"create-stopped", NULL, "vm:\n  name: dev\n  state: stopped\n" IMAGES},
 	{"update-running", "vm:\n  name: dev\n  ram_mb: 64\n  vcpus: 1\n" IMAGES,
 	 "vm:\n  name: dev\n  ram_mb: 32\n  vcpus: 2\n  autostart: true\n  description: "
@@ -68,6 +70,10 @@ static const struct scenario scenarios[] = {
 	{"create-group", NULL, TOGETHER("64", "running"), .shared = true},
 	{"update-group", TOGETHER("64", "running"), TOGETHER("32", "running"), .restart = true},
 	{"destroy-group", TOGETHER("64", "stopped"), TOGETHER("64", "absent")},
+	{"one-image-for-two-chunks", NULL,
+	 "vms:\n  dev: {ram_mb: 64, disk_size_gb: 1, base_image: base.raw}\n"
+	 "  other: {ram_mb: 64, disk_size_gb: 2, base_image: base.raw}\n",
+	 .several = true, .shared = true, .chunk = 700},
 	{"devices-running",
 	 LAN POOL SMALL "  disks: [{name: old, size: 1GiB}]\n"
 			"  nics: [{name: out, network: lan, ip: 10.10.0.9}]\n",
@@ -115,14 +121,17 @@ static const struct {
 	const char *name;
 	enum cb_fault fault;
 	bool sticky;
+	bool chunks; /* only of uploads in chunks */
 } faults[] = {
-	{"fails once", CB_FAULT_BEFORE, false},
-	{"fails for good", CB_FAULT_BEFORE, true},
-	{"done but reported as failed", CB_FAULT_AFTER, false},
-	{"reply lost", CB_FAULT_LOST, false},
-	{"connection gone", CB_FAULT_GONE, false},
-	{"dies before", CB_FAULT_DIE_BEFORE, false},
-	{"dies after", CB_FAULT_DIE_AFTER, false},
+	{"fails once", CB_FAULT_BEFORE, false, false},
+	{"fails for good", CB_FAULT_BEFORE, true, false},
+	{"done but reported as failed", CB_FAULT_AFTER, false, false},
+	{"reply lost", CB_FAULT_LOST, false, false},
+	{"connection gone", CB_FAULT_GONE, false, false},
+	{"dies before", CB_FAULT_DIE_BEFORE, false, false},
+	{"dies after", CB_FAULT_DIE_AFTER, false, false},
+	{"connection gone halfway", CB_FAULT_GONE_HALFWAY, false, true},
+	{"dies halfway", CB_FAULT_DIE_HALFWAY, false, true},
 };
 
 static void prepare(struct fixture *f, const struct scenario *scenario, bool cuts)
@@ -131,6 +140,7 @@ static void prepare(struct fixture *f, const struct scenario *scenario, bool cut
 
 	fixture_init(f, NULL);
 	f->cuts = cuts;
+	f->chunk_least = scenario->chunk;
 	if (scenario->before) {
 		fixture_load(f, scenario->before, "tests/golden/images");
 		if (fixture_apply(f, &err) < 0)
@@ -257,7 +267,8 @@ static bool disturb(const struct scenario *scenario, size_t kind, unsigned n, co
 	cb_auto_error struct cb_error err = {0};
 	struct fixture f;
 	bool dies = faults[kind].fault == CB_FAULT_DIE_BEFORE ||
-		    faults[kind].fault == CB_FAULT_DIE_AFTER;
+		    faults[kind].fault == CB_FAULT_DIE_AFTER ||
+		    faults[kind].fault == CB_FAULT_DIE_HALFWAY;
 	int status;
 	char *state;
 	bool reached;
@@ -445,20 +456,23 @@ static void sweep(void **test_state)
 {
 	const struct scenario *scenario = *test_state;
 	char *before, *wanted = undisturbed(scenario, &before);
-	unsigned points = 0, twice, cut;
+	unsigned points = 0, kinds = 0, twice, cut;
 
 	for (size_t kind = 0; kind < CB_COUNT(faults); kind++) {
 		unsigned n = 1;
 
+		if (faults[kind].chunks && !scenario->chunk)
+			continue;
 		while (disturb(scenario, kind, n, before, wanted))
 			n++;
 		points += n - 1;
+		kinds++;
 	}
 	twice = sweep_twice(scenario, wanted);
 	cut = scenario->remote ? 0 : sweep_power(scenario);
 	print_message("%s: %u points, %u of two deaths, %u of power cuts\n", scenario->name, points,
 		      twice, cut);
-	assert_true(points >= CB_COUNT(faults) * 3);
+	assert_true(points >= kinds * 3);
 	free(before);
 	free(wanted);
 }

@@ -255,6 +255,8 @@ int fixture_open(struct fixture *fixture, struct cb_session **out, struct cb_err
 						 .state_dir = fixture->state_dir,
 						 .version = "test",
 						 .settle_ms = 1,
+						 .chunk_least = fixture->chunk_least,
+						 .progress = fixture->progress,
 						 .parallel = fixture->parallel,
 						 .event = fixture->event,
 						 .event_ctx = fixture->event_ctx,

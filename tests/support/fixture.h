@@ -26,7 +26,9 @@ struct fixture {
 	enum cb_fault fault;
 	unsigned at;
 	bool sticky;
-	unsigned parallel; /* as of the session */
+	unsigned parallel;    /* as of the session */
+	uint64_t chunk_least; /* the same */
+	struct cb_progress progress;
 	void (*event)(void *ctx, enum cb_event event, const struct cb_transaction *transaction,
 		      const struct cb_step *step, const char *text);
 	void *event_ctx;

@@ -72,7 +72,9 @@ static void past(const char *id, const char *host, const char *action, const cha
 	plan = json_pack("{s:s,s:s,s:s,s:s}", "host", host, "kind", "vm", "target", name, "action",
 			 action);
 	assert_non_null(begin);
-	ok(cb_journal_create(state, id, begin, plan, 1, &j, &err), &err);
+	ok(cb_journal_create(state, id, begin, plan, (struct cb_journal_room){.steps = 1}, &j,
+			     &err),
+	   &err);
 	if (outcome)
 		ok(cb_journal_finish(j, outcome, &err), &err);
 	cb_journal_free(j);

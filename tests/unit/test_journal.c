@@ -35,6 +35,8 @@
 #define ID    "0b9f6f4e-0000-4000-8000-000000000001"
 #define OTHER "0b9f6f4e-0000-4000-8000-000000000002"
 
+#define ROOM(n) ((struct cb_journal_room){.steps = (n)})
+
 enum { SECTOR = CB_RECORD_SECTOR };
 
 /* --- effects on the disk, counted: they can be made to fail, or to be the last thing done --- */
@@ -725,7 +727,7 @@ static struct cb_journal *create(const char *id, unsigned steps)
 	json_auto_t *plan = json_pack("{s:[s,s]}", "steps", "volume.create", "domain.define");
 	struct cb_journal *j = NULL;
 
-	ok(cb_journal_create(state, id, begin, plan, steps, &j, &err), &err);
+	ok(cb_journal_create(state, id, begin, plan, ROOM(steps), &j, &err), &err);
 	return j;
 }
 
@@ -823,6 +825,61 @@ static void a_transaction_reads_back_as_it_was_written(void **unused)
 	cb_journal_free(NULL);
 }
 
+static void progress(struct cb_journal *j, unsigned step, int offset)
+{
+	cb_auto_error struct cb_error err = {0};
+	json_auto_t *detail =
+		json_pack("{s:i,s:i,s:s}", "offset", offset, "length", 67108864, "digest",
+			  "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
+
+	ok(cb_journal_step(j, CB_RECORD_PROGRESS, step, detail, &err), &err);
+}
+
+/* The n-th offset that is noted, or -1. */
+static int progress_at(const struct cb_journal *j, unsigned step, size_t n)
+{
+	const json_t *detail = cb_journal_progress(j, step, n);
+
+	return detail ? (int)json_integer_value(json_object_get(detail, "offset")) : -1;
+}
+
+static void progress_is_of_the_last_intent_and_decides_nothing(void **unused)
+{
+	json_auto_t *detail = json_pack("{s:s}", "made", "x");
+	cb_auto_error struct cb_error err = {0};
+	struct cb_journal *j = create(ID, 3);
+
+	(void)unused;
+	assert_int_equal(progress_at(j, 1, 0), -1);
+	ok(cb_journal_step(j, CB_RECORD_INTENT, 1, detail, &err), &err);
+	assert_int_equal(progress_at(j, 1, 0), -1);
+	progress(j, 1, 10);
+	step(j, CB_RECORD_INTENT, 2);
+	progress(j, 2, 20);
+	progress(j, 1, 11);
+	for (int round = 0; round < 2; round++) {
+		assert_int_equal(cb_journal_state(j, 1), CB_STEP_INTENDED);
+		assert_true(json_equal(cb_journal_detail(j, 1), detail));
+		assert_int_equal(progress_at(j, 1, 0), 10);
+		assert_int_equal(progress_at(j, 1, 1), 11);
+		assert_int_equal(progress_at(j, 1, 2), -1);
+		assert_int_equal(progress_at(j, 2, 0), 20);
+		assert_int_equal(progress_at(j, 2, 1), -1);
+		cb_journal_free(j);
+		j = reopen(ID);
+	}
+	/* Done and gone: what is begun afresh has come nowhere yet. */
+	step(j, CB_RECORD_DONE, 1);
+	assert_int_equal(progress_at(j, 1, 0), -1);
+	step(j, CB_RECORD_INTENT, 1);
+	assert_int_equal(progress_at(j, 1, 0), -1);
+	progress(j, 1, 12);
+	assert_int_equal(progress_at(j, 1, 0), 12);
+	step(j, CB_RECORD_FAILED, 2);
+	assert_int_equal(progress_at(j, 2, 0), -1);
+	cb_journal_free(j);
+}
+
 static void the_file_is_private_text_with_room_reserved(void **unused)
 {
 	struct cb_journal *j = create(ID, 10);
@@ -914,13 +971,13 @@ static void an_id_is_used_once(void **unused)
 
 	(void)unused;
 	step(j, CB_RECORD_INTENT, 0);
-	assert_int_equal(cb_journal_create(state, ID, object, object, 1, &second, &err),
+	assert_int_equal(cb_journal_create(state, ID, object, object, ROOM(1), &second, &err),
 			 -CB_E_EXISTS);
 	assert_null(second);
 	assert_int_equal(count(NULL, CB_JOURNALS_OPEN), 1);
 	finish(j, "committed");
 	cb_journal_free(j);
-	assert_int_equal(cb_journal_create(state, ID, object, object, 1, &second, &err),
+	assert_int_equal(cb_journal_create(state, ID, object, object, ROOM(1), &second, &err),
 			 -CB_E_EXISTS);
 	assert_int_equal(count(NULL, CB_JOURNALS_CLOSED), 1);
 }
@@ -939,7 +996,7 @@ static void of_many_that_create_one_wins(void **unused)
 			cb_auto_error struct cb_error err = {0};
 			json_t *begin = json_pack("{s:i}", "run", i);
 			struct cb_journal *j = NULL;
-			int r = cb_journal_create(state, ID, begin, begin, 1, &j, &err);
+			int r = cb_journal_create(state, ID, begin, begin, ROOM(1), &j, &err);
 
 			_exit(r == 0 ? 0 : -r);
 		}
@@ -969,8 +1026,9 @@ static void ids_cannot_leave_the_directory(void **unused)
 		cb_auto_error struct cb_error err = {0};
 		struct cb_journal *j = NULL;
 
-		assert_int_equal(cb_journal_create(state, bad[i], object, object, 1, &j, &err),
-				 -CB_E_INVALID);
+		assert_int_equal(
+			cb_journal_create(state, bad[i], object, object, ROOM(1), &j, &err),
+			-CB_E_INVALID);
 		assert_int_equal(cb_journal_open(state, bad[i], &j, &err), -CB_E_INVALID);
 		assert_null(j);
 	}
@@ -1333,7 +1391,7 @@ static void a_directory_that_others_can_write_to_is_refused(void **unused)
 			continue; /* only root can give it away */
 		assert_int_equal(cb_journal_open(state, ID, &j, &err), -CB_E_DENIED);
 		assert_non_null(err.hint);
-		assert_int_equal(cb_journal_create(state, OTHER, object, object, 1, &j, &err),
+		assert_int_equal(cb_journal_create(state, OTHER, object, object, ROOM(1), &j, &err),
 				 -CB_E_DENIED);
 		assert_int_equal(cb_journal_list(state, CB_JOURNALS_OPEN, &arena, &ids, &err),
 				 -CB_E_DENIED);
@@ -1467,7 +1525,7 @@ static int live(struct cb_error *err)
 	struct cb_journal *j = NULL;
 	int r;
 
-	r = cb_journal_create(state, ID, object, object, 2, &j, err);
+	r = cb_journal_create(state, ID, object, object, ROOM(2), &j, err);
 	if (r == 0)
 		r = cb_journal_save(j, 1, "<domain passwd='x'/>", strlen("<domain passwd='x'/>"),
 				    err);
@@ -1600,7 +1658,7 @@ static void a_create_that_fails_leaves_nothing(void **unused)
 		effects_reset();
 		effects.mode = FAIL;
 		effects.at = at;
-		r = cb_journal_create(state, ID, object, object, 1, &j, &err);
+		r = cb_journal_create(state, ID, object, object, ROOM(1), &j, &err);
 		effects_reset();
 		if (r == 0) {
 			assert_true(at > 4); /* two writes, sync, name, directory */
@@ -1700,7 +1758,7 @@ static void create_meets_a_limit(void)
 
 	(void)signal(SIGXFSZ, SIG_IGN);
 	(void)setrlimit(RLIMIT_FSIZE, &limit);
-	_exit(-cb_journal_create(state, ID, object, object, 1000, &j, &err));
+	_exit(-cb_journal_create(state, ID, object, object, ROOM(1000), &j, &err));
 }
 
 static void without_room_nothing_begins(void **unused)
@@ -1726,10 +1784,12 @@ static void fill_a_small_disk(void)
 	    mount("none", state, "tmpfs", 0, "size=64k,mode=0700") < 0)
 		_exit(NO_MOUNT);
 	/* Too large for what is there: refused, and gone. */
-	r = cb_journal_create(state, OTHER, object, object, 1000, &second, &err);
+	r = cb_journal_create(state, OTHER, object, object, ROOM(1000), &second, &err);
 	good = r == -CB_E_IO && err.sys_errno == ENOSPC && err.hint && names_in(open_path("")) == 1;
 	/* Small enough; then somebody fills the rest: all its records still find their room. */
-	ok(cb_journal_create(state, ID, object, object, 2, &j, &err), &err);
+	ok(cb_journal_create(state, ID, object, object,
+			     (struct cb_journal_room){.steps = 2, .progress = 64}, &j, &err),
+	   &err);
 	add_zeros(&junk, 4096);
 	fd = open(in_state("junk", ""), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	while (write(fd, junk.text, junk.len) > 0)
@@ -1738,6 +1798,8 @@ static void fill_a_small_disk(void)
 	for (unsigned n = 1; n <= 2 && good; n++)
 		for (int t = CB_RECORD_INTENT; t <= CB_RECORD_UNDONE && good; t++)
 			good = cb_journal_step(j, (enum cb_record)t, n, object, &err) == 0;
+	for (int n = 0; n < 64; n++)
+		progress(j, 1, n);
 	good = good && cb_journal_finish(j, "rolled-back", &err) == 0;
 	cb_journal_free(j);
 	_exit(good ? 0 : 1);
@@ -1971,6 +2033,7 @@ int main(int argc, char **argv)
 		TEST(numbers_have_no_gaps),
 		TEST(any_bytes_can_be_scanned),
 		TEST(a_transaction_reads_back_as_it_was_written),
+		TEST(progress_is_of_the_last_intent_and_decides_nothing),
 		TEST(the_file_is_private_text_with_room_reserved),
 		TEST(everything_is_durable_in_its_order),
 		TEST(closed_journals_take_no_more),

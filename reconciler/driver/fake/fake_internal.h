@@ -4,7 +4,8 @@
  *	domains       UUID: name, active, persistent, autostart, document {path: value}, live {...},
  *	              stamp {...}, secret (anything)
  *	pools         NAME: uuid, path, active, autostart, known {FILE: true}
- *	directories   PATH: FILE: format, capacity, written, digest, ...
+ *	directories   PATH: FILE: format, capacity, written, digest, ...; the bytes that were
+ *	              uploaded stand in files of a directory beside the JSON file (bytes.c)
  *	networks      NAME: uuid, active, autostart, document {path: value}; or, in short, "active"
  *	              or "inactive" for one like libvirt's default
  *
@@ -54,6 +55,18 @@ bool cb_fake_can(const json_t *state, const char *knob, bool otherwise);
 /* Whether the file of a pool's directory is there; true for paths outside of all pools. */
 bool cb_fake_has_file(json_t *state, const char *path);
 bool cb_fake_network_active(json_t *state, const char *name);
+
+/* The bytes of uploaded files. A file that none were kept of has only what the state says. */
+char *cb_fake_bytes_path(struct cb_arena *arena, struct cb_driver *driver, const char *directory,
+			 const char *name);
+/* Writes what the source gives, and what came before a failure; `end` is where the file ends then.
+ */
+CB_CHECKED int cb_fake_bytes_write(const char *path, const struct cb_upload *upload, uint64_t *end,
+				   struct cb_error *err);
+/* Of a part; what was never written is zeros. CB_E_NOT_FOUND where none were kept. */
+CB_CHECKED int cb_fake_bytes_digest(const char *path, const struct cb_extent *extent, char *out,
+				    struct cb_error *err);
+CB_CHECKED int cb_fake_bytes_remove(const char *path, struct cb_error *err);
 
 /* Values and stamps. */
 json_t *cb_fake_of_value(const struct cb_value *value);
@@ -114,7 +127,7 @@ CB_OP(volume, struct cb_arena *arena, const char *pool, const char *name, struct
 CB_OP(volume_create, const struct cb_volume_new *spec, struct cb_error *err);
 CB_OP(volume_write, const char *pool, const char *name, const struct cb_upload *upload,
       struct cb_error *err);
-CB_OP(volume_digest, const char *pool, const char *name, uint64_t size, char *out,
+CB_OP(volume_digest, const char *pool, const char *name, const struct cb_extent *extent, char *out,
       struct cb_error *err);
 CB_OP(volume_delete, const char *pool, const char *name, struct cb_error *err);
 CB_OP(networks, struct cb_arena *arena, struct cb_networks *out, struct cb_error *err);

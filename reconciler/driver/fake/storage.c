@@ -1,10 +1,14 @@
 #include "reconciler/driver/fake/fake_internal.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "reconciler/base/digest.h"
+#include "reconciler/base/fs.h"
 
 static const uint64_t pool_capacity = (uint64_t)100 << 30;
 
@@ -211,6 +215,13 @@ int cb_fake_pool_refresh(struct cb_driver *driver, const char *name, struct cb_e
 
 /* Volumes. ------------------------------------------------------------------------------------- */
 
+static const char *bytes_of(struct cb_arena *arena, struct cb_driver *driver, const json_t *pool,
+			    const char *name)
+{
+	return cb_fake_bytes_path(arena, driver, json_string_value(json_object_get(pool, "path")),
+				  name);
+}
+
 static struct cb_volume read_volume(struct cb_arena *arena, const char *pool_name,
 				    const json_t *pool, const char *name, const json_t *file)
 {
@@ -268,6 +279,7 @@ int cb_fake_volume(struct cb_driver *driver, struct cb_arena *arena, const char 
 int cb_fake_volume_create(struct cb_driver *driver, const struct cb_volume_new *spec,
 			  struct cb_error *err)
 {
+	cb_auto_arena struct cb_arena arena = {0};
 	json_auto_t *state = NULL;
 	json_t *pool, *files, *file;
 	int r = open_active(driver, spec->pool, &state, &pool, err);
@@ -281,6 +293,9 @@ int cb_fake_volume_create(struct cb_driver *driver, const struct cb_volume_new *
 	if (spec->backing && !cb_fake_has_file(state, spec->backing))
 		return cb_error_set(err, CB_E_FAILED, "backing file '%s' does not exist",
 				    spec->backing);
+	r = cb_fake_bytes_remove(bytes_of(&arena, driver, pool, spec->name), err);
+	if (r < 0)
+		return r;
 	file = cb_fake_object(files, spec->name);
 	cb_fake_put(file, "format", json_string(spec->format));
 	cb_fake_put(file, "capacity", json_integer((json_int_t)spec->capacity));
@@ -295,101 +310,104 @@ int cb_fake_volume_create(struct cb_driver *driver, const struct cb_volume_new *
 }
 
 /* What a host finds out about an image when it looks at its first bytes. */
-static void probe(json_t *file, const unsigned char head[32])
+static int probe(json_t *file, const char *path, struct cb_error *err)
 {
+	cb_auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	unsigned char head[32] = {0};
 	uint64_t capacity = 0;
 
+	if (fd < 0 || pread(fd, head, sizeof(head), 0) < 0)
+		return cb_error_errno(err, errno, "cannot read '%s'", path);
 	if (memcmp(head, "QFI\xfb", 4) != 0)
-		return;
+		return 0;
 	for (size_t i = 24; i < 32; i++)
 		capacity = capacity << 8 | head[i];
 	cb_fake_put(file, "format", json_string("qcow2"));
 	cb_fake_put(file, "capacity", json_integer((json_int_t)(capacity & INT64_MAX)));
+	return 0;
 }
 
 /* Takes all that the source gives; what came before a failure stays, as it would on a disk. */
-static int take(json_t *file, const struct cb_upload *upload, struct cb_error *err)
+static int take(json_t *file, const char *path, const struct cb_upload *upload,
+		struct cb_error *err)
 {
-	unsigned char buffer[64 * 1024], head[32] = {0};
-	struct cb_digest *digest = cb_digest_new();
+	cb_auto_error struct cb_error second = {0};
+	struct cb_extent all = {0};
 	char text[CB_SHA256_HEX];
-	uint64_t done = 0;
-	int n;
+	int r = cb_fake_bytes_write(path, upload, &all.size, err), noted;
 
-	while ((n = upload->read(upload->ctx, buffer, sizeof(buffer), err)) > 0) {
-		if (done < sizeof(head)) {
-			size_t room = sizeof(head) - (size_t)done;
-
-			memcpy(head + done, buffer, (size_t)n < room ? (size_t)n : room);
-		}
-		cb_digest_add(digest, buffer, (size_t)n);
-		done += (uint64_t)n;
-		if (upload->progress)
-			upload->progress(upload->ctx, done);
-	}
-	cb_digest_finish(digest, text);
+	noted = cb_fake_bytes_digest(path, &all, text, &second);
+	if (noted == 0)
+		noted = probe(file, path, &second);
+	if (noted < 0)
+		return r < 0 ? r : cb_error_move(err, &second);
 	cb_fake_put(file, "digest", json_string(text));
-	cb_fake_put(file, "written", json_integer((json_int_t)done));
-	probe(file, head);
-	if (n < 0)
-		return n;
-	if (done != upload->size)
-		return cb_error_set(err, CB_E_IO,
-				    "the source has %" PRIu64 " bytes where %" PRIu64
-				    " were expected",
-				    done, upload->size);
-	return 0;
+	cb_fake_put(file, "written", json_integer((json_int_t)all.size));
+	return r;
 }
 
 int cb_fake_volume_write(struct cb_driver *driver, const char *pool_name, const char *name,
 			 const struct cb_upload *upload, struct cb_error *err)
 {
 	cb_auto_error struct cb_error second = {0};
+	cb_auto_arena struct cb_arena arena = {0};
 	json_auto_t *state = NULL;
 	json_t *pool, *file;
 	int r = open_volume(driver, pool_name, name, &state, &pool, &file, err), saved;
 
 	if (r < 0)
 		return r;
-	r = take(file, upload, err);
+	r = take(file, bytes_of(&arena, driver, pool, name), upload, err);
 	saved = cb_fake_save(driver, state, &second);
 	if (r == 0 && saved < 0)
 		return cb_error_move(err, &second);
 	return r < 0 ? cb_error_wrap(err, "writing volume '%s'", name) : 0;
 }
 
-/* Only digests are kept. The digest of another part than was written is some other text, always
- * the same for the same content. */
-int cb_fake_volume_digest(struct cb_driver *driver, const char *pool_name, const char *name,
-			  uint64_t size, char *out, struct cb_error *err)
+/* Of a file that a test wrote into the state there are no bytes, only a digest. That of another
+ * part is some other text, always the same for the same content. */
+static void made_up_digest(const json_t *file, const struct cb_extent *extent, char *out)
 {
 	cb_auto_str struct cb_str text = {0};
+	uint64_t written = cb_fake_number(file, "written");
+
+	if (extent->size == written && extent->offset == 0 && written > 0) {
+		(void)memcpy(out, json_string_value(json_object_get(file, "digest")),
+			     CB_SHA256_HEX);
+		return;
+	}
+	if (extent->size > 0)
+		cb_str_printf(&text, "%" PRIu64 " from %" PRIu64 " of %s", extent->size,
+			      extent->offset,
+			      written ? json_string_value(json_object_get(file, "digest")) : "0");
+	cb_digest_of(cb_str_text(&text), text.len, out);
+}
+
+int cb_fake_volume_digest(struct cb_driver *driver, const char *pool_name, const char *name,
+			  const struct cb_extent *extent, char *out, struct cb_error *err)
+{
+	cb_auto_arena struct cb_arena arena = {0};
 	json_auto_t *state = NULL;
 	json_t *pool, *file;
-	uint64_t written, capacity;
+	uint64_t end = extent->offset + extent->size;
 	int r = open_volume(driver, pool_name, name, &state, &pool, &file, err);
 
 	if (r < 0)
 		return r;
-	written = cb_fake_number(file, "written");
-	capacity = cb_fake_number(file, "capacity");
-	if (size > written && size > capacity)
+	if (end > cb_fake_number(file, "written") && end > cb_fake_number(file, "capacity"))
 		return cb_error_set(err, CB_E_CONFLICT, "volume '%s' is shorter", name);
-	if (size == written && size > 0) {
-		(void)memcpy(out, json_string_value(json_object_get(file, "digest")),
-			     CB_SHA256_HEX);
-		return 0;
-	}
-	if (size > 0)
-		cb_str_printf(&text, "%" PRIu64 " of %s", size,
-			      written ? json_string_value(json_object_get(file, "digest")) : "0");
-	cb_digest_of(cb_str_text(&text), text.len, out);
+	r = cb_fake_bytes_digest(bytes_of(&arena, driver, pool, name), extent, out, err);
+	if (r != -CB_E_NOT_FOUND)
+		return r;
+	cb_error_release(err);
+	made_up_digest(file, extent, out);
 	return 0;
 }
 
 int cb_fake_volume_delete(struct cb_driver *driver, const char *pool_name, const char *name,
 			  struct cb_error *err)
 {
+	cb_auto_arena struct cb_arena arena = {0};
 	json_auto_t *state = NULL;
 	json_t *pool, *file;
 	int r = open_volume(driver, pool_name, name, &state, &pool, &file, err);
@@ -398,5 +416,6 @@ int cb_fake_volume_delete(struct cb_driver *driver, const char *pool_name, const
 		return r;
 	(void)json_object_del(files_of(state, pool), name);
 	(void)json_object_del(json_object_get(pool, "known"), name);
-	return cb_fake_save(driver, state, err);
+	r = cb_fake_bytes_remove(bytes_of(&arena, driver, pool, name), err);
+	return r < 0 ? r : cb_fake_save(driver, state, err);
 }

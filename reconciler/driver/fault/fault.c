@@ -6,6 +6,7 @@
 
 struct fault {
 	struct cb_driver base;
+	struct cb_driver_ops ops; /* of `base` */
 	struct cb_driver *inner;
 	struct cb_fault_plan *plan;
 	const char *failed; /* the operation that fails from now on; sticky */
@@ -32,6 +33,16 @@ static int refuse(const char *name, struct cb_error *err)
 	return cb_error_set(err, CB_E_FAILED, "%s was refused (a fault of the test)", name);
 }
 
+/* Faults halfway are for uploads; all else has no halves. */
+static enum cb_fault for_operation(enum cb_fault fault, const char *name)
+{
+	if (strcmp(name, "volume_write") == 0)
+		return fault;
+	if (fault == CB_FAULT_GONE_HALFWAY)
+		return CB_FAULT_GONE;
+	return fault == CB_FAULT_DIE_HALFWAY ? CB_FAULT_DIE_BEFORE : fault;
+}
+
 /* Counts the call and says in *now which fault it is the turn of. */
 static int before(struct fault *fault, const char *name, enum class class, enum cb_fault *now,
 		  struct cb_error *err)
@@ -47,7 +58,7 @@ static int before(struct fault *fault, const char *name, enum class class, enum 
 	}
 	plan->calls++;
 	if (plan->at != 0 && plan->calls == plan->at)
-		*now = plan->fault;
+		*now = for_operation(plan->fault, name);
 	if (*now == CB_FAULT_DIE_BEFORE)
 		_exit(KILLED);
 	if (*now == CB_FAULT_GONE)
@@ -74,6 +85,8 @@ static int after(struct fault *fault, const char *name, enum cb_fault now, int r
 	case CB_FAULT_BEFORE:
 	case CB_FAULT_GONE:
 	case CB_FAULT_DIE_BEFORE:
+	case CB_FAULT_GONE_HALFWAY:
+	case CB_FAULT_DIE_HALFWAY:
 		break;
 	}
 	return r;
@@ -96,6 +109,55 @@ static int after(struct fault *fault, const char *name, enum cb_fault now, int r
 
 CB_DRIVER_OPERATIONS(FORWARD)
 
+/* A source that ends, or ends the process, when half of it was read. */
+struct half {
+	struct fault *fault;
+	const struct cb_upload *whole;
+	uint64_t left;
+};
+
+static int read_half(void *ctx, void *buffer, size_t len, struct cb_error *err)
+{
+	struct half *half = ctx;
+	int n;
+
+	if (half->left == 0 && half->fault->plan->fault == CB_FAULT_DIE_HALFWAY)
+		_exit(KILLED);
+	if (half->left == 0)
+		return gone(half->fault, err);
+	if (len > half->left)
+		len = (size_t)half->left;
+	n = half->whole->read(half->whole->ctx, buffer, len, err);
+	if (n > 0)
+		half->left -= (uint64_t)n;
+	return n;
+}
+
+static void progress_half(void *ctx, uint64_t bytes)
+{
+	const struct half *half = ctx;
+
+	if (half->whole->progress)
+		half->whole->progress(half->whole->ctx, bytes);
+}
+
+static int write_half(struct cb_driver *driver, const char *pool, const char *name,
+		      const struct cb_upload *upload, struct cb_error *err)
+{
+	struct fault *fault = fault_of(driver);
+	const struct cb_fault_plan *plan = fault->plan;
+	struct half half = {fault, upload, upload->size / 2};
+	struct cb_upload halved = *upload;
+
+	if (plan->at == 0 || plan->calls + 1 != plan->at ||
+	    (plan->fault != CB_FAULT_GONE_HALFWAY && plan->fault != CB_FAULT_DIE_HALFWAY))
+		return volume_write(driver, pool, name, upload, err);
+	halved.read = read_half;
+	halved.progress = progress_half;
+	halved.ctx = &half;
+	return volume_write(driver, pool, name, &halved, err);
+}
+
 static void close_both(struct cb_driver *driver)
 {
 	cb_driver_close(fault_of(driver)->inner);
@@ -114,7 +176,9 @@ struct cb_driver *cb_fault_open(struct cb_driver *inner, struct cb_fault_plan *p
 
 	if (!fault)
 		cb_oom();
-	fault->base.ops = &ops;
+	fault->ops = ops;
+	fault->ops.volume_write = write_half;
+	fault->base.ops = &fault->ops;
 	fault->inner = inner;
 	fault->plan = plan;
 	return &fault->base;

@@ -372,7 +372,7 @@ CB_OP(volume, struct cb_arena *arena, const char *pool, const char *name, struct
 CB_OP(volume_create, const struct cb_volume_new *spec, struct cb_error *err);
 CB_OP(volume_write, const char *pool, const char *name, const struct cb_upload *upload,
       struct cb_error *err);
-CB_OP(volume_digest, const char *pool, const char *name, uint64_t size, char *out,
+CB_OP(volume_digest, const char *pool, const char *name, const struct cb_extent *extent, char *out,
       struct cb_error *err);
 CB_OP(volume_delete, const char *pool, const char *name, struct cb_error *err);
 CB_OP(networks, struct cb_arena *arena, struct cb_networks *out, struct cb_error *err);

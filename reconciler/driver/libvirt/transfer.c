@@ -108,7 +108,9 @@ static int send_all(struct sender *to, const struct cb_upload *upload, struct cb
 		if (upload->progress)
 			upload->progress(upload->ctx, done);
 	} while (len == CHUNK && done < upload->size);
-	if (done != upload->size)
+	if (upload->taken)
+		*upload->taken = done;
+	else if (done != upload->size)
 		return cb_error_set(err, CB_E_IO,
 				    "the source has %" PRIu64 " bytes where %" PRIu64
 				    " were expected",
@@ -116,17 +118,61 @@ static int send_all(struct sender *to, const struct cb_upload *upload, struct cb
 	return send_hole(to, err);
 }
 
-/* Whether nothing was ever written to the volume: only then are holes the same as zeros, because
- * libvirt does not clear what it skips. */
-static int is_untouched(struct cb_libvirt *host, virStorageVolPtr volume, bool *out,
-			struct cb_error *err)
+/* Whether the stream gives nothing but holes, as far as it goes. */
+static int gives_holes(struct cb_libvirt *host, virStreamPtr stream, bool *out,
+		       struct cb_error *err)
+{
+	char byte;
+
+	for (*out = true;;) {
+		int n = virStreamRecvFlags(stream, &byte, sizeof(byte),
+					   VIR_STREAM_RECV_STOP_AT_HOLE);
+		long long hole = 0;
+
+		if (n == 0)
+			return 0;
+		if (n == -3 && virStreamRecvHole(stream, &hole, 0) == 0)
+			continue;
+		if (n < 0)
+			return cb_libvirt_error(host, err, "cannot receive");
+		*out = false;
+		return 0;
+	}
+}
+
+/* Whether nothing was ever written where the upload goes: the host knows of holes only. */
+static int is_hole(struct cb_libvirt *host, virStorageVolPtr volume, const struct cb_upload *upload,
+		   bool *out, struct cb_error *err)
+{
+	cb_auto_stream virStreamPtr stream = virStreamNew(host->conn, 0);
+	int r;
+
+	if (!stream || virStorageVolDownload(volume, stream, upload->offset, upload->size,
+					     VIR_STORAGE_VOL_DOWNLOAD_SPARSE_STREAM) < 0)
+		return cb_libvirt_error(host, err, "cannot look for holes");
+	r = gives_holes(host, stream, out, err);
+	/* There may be more of it, which nobody wants. */
+	if (r < 0 || !*out)
+		(void)virStreamAbort(stream);
+	else if (virStreamFinish(stream) < 0)
+		r = cb_libvirt_error(host, err, "cannot look for holes");
+	return r;
+}
+
+/* Whether holes may be sent in place of zeros. libvirt does not clear what it skips, so nothing
+ * must ever have been written there; and it cuts the file off where a hole ends. */
+static int may_be_sparse(struct cb_libvirt *host, virStorageVolPtr volume,
+			 const struct cb_upload *upload, bool *out, struct cb_error *err)
 {
 	virStorageVolInfo info;
 
+	*out = false;
+	if (upload->keep)
+		return 0;
 	if (virStorageVolGetInfo(volume, &info) < 0)
 		return cb_libvirt_error(host, err, "cannot read a volume's size");
 	*out = info.allocation == 0;
-	return 0;
+	return *out || upload->offset == 0 ? 0 : is_hole(host, volume, upload, out, err);
 }
 
 static int upload_to(struct sender *to, virStorageVolPtr volume, const struct cb_upload *upload,
@@ -135,7 +181,7 @@ static int upload_to(struct sender *to, virStorageVolPtr volume, const struct cb
 	unsigned flags = to->sparse ? VIR_STORAGE_VOL_UPLOAD_SPARSE_STREAM : 0;
 	int r;
 
-	if (virStorageVolUpload(volume, to->stream, 0, upload->size, flags) < 0)
+	if (virStorageVolUpload(volume, to->stream, upload->offset, upload->size, flags) < 0)
 		return cb_libvirt_error(to->host, err, "cannot begin");
 	if ((r = send_all(to, upload, err)) < 0) {
 		(void)virStreamAbort(to->stream);
@@ -157,7 +203,7 @@ int cb_libvirt_volume_write(struct cb_driver *driver, const char *pool, const ch
 	int r;
 
 	if ((r = cb_volume_lookup(host, pool, name, &volume, err)) < 0 ||
-	    (r = is_untouched(host, volume, &to.sparse, err)) < 0)
+	    (r = may_be_sparse(host, volume, upload, &to.sparse, err)) < 0)
 		return r;
 	to.stream = stream = virStreamNew(host->conn, 0);
 	if (!stream)
@@ -178,10 +224,11 @@ static void add_zeros(struct cb_digest *digest, const unsigned char *zeros, uint
 	}
 }
 
-/* Digests what the stream gives, at most `size` bytes, and says how much that was. */
+/* Digests what the stream gives, at most the extent's size, and says how much that was. */
 static int receive(struct cb_libvirt *host, virStreamPtr stream, struct cb_digest *digest,
-		   uint64_t size, uint64_t *done, struct cb_error *err)
+		   const struct cb_extent *extent, uint64_t *done, struct cb_error *err)
 {
+	const uint64_t size = extent->size;
 	auto_chunk unsigned char *chunk = new_chunk();
 	auto_chunk unsigned char *zeros = new_chunk();
 
@@ -193,6 +240,8 @@ static int receive(struct cb_libvirt *host, virStreamPtr stream, struct cb_diges
 		cb_watch_moved(host->watch);
 		if (n == 0)
 			return 0;
+		if (extent->interrupted && *extent->interrupted)
+			return cb_error_set(err, CB_E_INTERRUPTED, "interrupted");
 		if (n == -3 && virStreamRecvHole(stream, &hole, 0) == 0 && hole >= 0 &&
 		    (uint64_t)hole <= size - *done) {
 			add_zeros(digest, zeros, (uint64_t)hole);
@@ -207,28 +256,45 @@ static int receive(struct cb_libvirt *host, virStreamPtr stream, struct cb_diges
 }
 
 static int digest_from(struct cb_libvirt *host, virStreamPtr stream, virStorageVolPtr volume,
-		       uint64_t size, struct cb_digest *digest, struct cb_error *err)
+		       const struct cb_extent *extent, struct cb_digest *digest,
+		       struct cb_error *err)
 {
 	uint64_t done;
 	int r;
 
-	if (virStorageVolDownload(volume, stream, 0, size, VIR_STORAGE_VOL_DOWNLOAD_SPARSE_STREAM) <
-	    0)
+	if (virStorageVolDownload(volume, stream, extent->offset, extent->size,
+				  VIR_STORAGE_VOL_DOWNLOAD_SPARSE_STREAM) < 0)
 		return cb_libvirt_error(host, err, "cannot begin");
-	if ((r = receive(host, stream, digest, size, &done, err)) < 0) {
+	if ((r = receive(host, stream, digest, extent, &done, err)) < 0) {
 		(void)virStreamAbort(stream);
 		return r;
 	}
 	if (virStreamFinish(stream) < 0)
 		return cb_libvirt_error(host, err, "cannot finish");
-	if (done != size)
+	if (done != extent->size)
 		return cb_error_set(err, CB_E_CONFLICT, "it has %" PRIu64 " bytes, not %" PRIu64,
-				    done, size);
+				    extent->offset + done, extent->offset + extent->size);
+	return 0;
+}
+
+/* libvirt reads zeros behind the end of a file, if it is to begin there. */
+static int check_length(struct cb_libvirt *host, virStorageVolPtr volume,
+			const struct cb_extent *extent, struct cb_error *err)
+{
+	virStorageVolInfo info;
+
+	if (extent->offset == 0)
+		return 0;
+	if (virStorageVolGetInfoFlags(volume, &info, VIR_STORAGE_VOL_GET_PHYSICAL) < 0)
+		return cb_libvirt_error(host, err, "cannot read a volume's size");
+	if (extent->size > info.allocation || extent->offset > info.allocation - extent->size)
+		return cb_error_set(err, CB_E_CONFLICT, "it has %llu bytes, not %" PRIu64,
+				    info.allocation, extent->offset + extent->size);
 	return 0;
 }
 
 int cb_libvirt_volume_digest(struct cb_driver *driver, const char *pool, const char *name,
-			     uint64_t size, char *out, struct cb_error *err)
+			     const struct cb_extent *extent, char *out, struct cb_error *err)
 {
 	struct cb_libvirt *host = cb_libvirt_of(driver);
 	cb_auto_volume virStorageVolPtr volume = NULL;
@@ -241,9 +307,11 @@ int cb_libvirt_volume_digest(struct cb_driver *driver, const char *pool, const c
 	stream = virStreamNew(host->conn, 0);
 	if (!stream)
 		return cb_libvirt_error(host, err, "cannot read volume '%s'", name);
+	if ((r = check_length(host, volume, extent, err)) < 0)
+		return cb_error_wrap(err, "reading volume '%s'", name);
 	digest = cb_digest_new();
 	/* To libvirt a length of 0 means all there is. */
-	r = size > 0 ? digest_from(host, stream, volume, size, digest, err) : 0;
+	r = extent->size > 0 ? digest_from(host, stream, volume, extent, digest, err) : 0;
 	if (r < 0) {
 		cb_digest_free(digest);
 		return cb_error_wrap(err, "reading volume '%s'", name);
