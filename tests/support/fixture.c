@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -179,9 +180,27 @@ static json_t *mix(const json_t *now, const json_t *then, uint64_t *choice)
 	return out;
 }
 
+/* As a file is whose name and length reached the disk, and nothing else (driver/fake/bytes.c). */
+static void zero_bytes(const struct fixture *fixture, const char *directory, const char *name)
+{
+	cb_auto_str struct cb_str path = {0};
+	size_t prefix;
+	struct stat st;
+
+	cb_str_printf(&path, "%s.bytes/", fixture->host_path);
+	prefix = path.len;
+	cb_str_printf(&path, "%s/%s", directory, name);
+	for (char *p = path.text + prefix; *p; p++)
+		*p = *p == '/' ? '%' : *p;
+	assert_int_equal(stat(path.text, &st), 0);
+	assert_int_equal(truncate(path.text, 0), 0);
+	assert_int_equal(truncate(path.text, st.st_size), 0);
+}
+
 /* Files may be there in full, not at all, or with their name and length alone: every second one
  * whose bytes were written since. */
-static void lose_bytes(json_t *mixed, const json_t *then, uint64_t choice)
+static void lose_bytes(const struct fixture *fixture, const char *directory, json_t *mixed,
+		       const json_t *then, uint64_t choice)
 {
 	const char *name;
 	json_t *file;
@@ -189,9 +208,11 @@ static void lose_bytes(json_t *mixed, const json_t *then, uint64_t choice)
 	json_object_foreach(mixed, name, file)
 	{
 		choice = choice >> 1 | choice << 63;
-		if ((choice & 1) && json_object_get(file, "digest") &&
-		    !json_equal(file, json_object_get(then, name)))
-			json_object_set_new(file, "digest", json_string("lost"));
+		if (!(choice & 1) || !json_object_get(file, "digest") ||
+		    json_equal(file, json_object_get(then, name)))
+			continue;
+		json_object_set_new(file, "digest", json_string("lost"));
+		zero_bytes(fixture, directory, name);
 	}
 }
 
@@ -239,7 +260,7 @@ void fixture_cut_power(const struct fixture *fixture, uint64_t choice)
 		json_t *mixed = mix(files, before, &choice);
 
 		if (choice != UINT64_MAX)
-			lose_bytes(mixed, before, choice);
+			lose_bytes(fixture, name, mixed, before, choice);
 		json_object_clear(files);
 		json_object_update(files, mixed);
 		json_decref(mixed);
