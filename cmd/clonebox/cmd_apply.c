@@ -279,6 +279,9 @@ static int outcome_code(const struct cb_lanes *lanes)
 		return open;
 	if (taken_back)
 		return committed ? CB_EXIT_PARTLY : CB_EXIT_FAILED;
+	/* What was not begun is not what failed. */
+	if (cb_ui_interrupted() && first == CB_EXIT_INTERRUPTED)
+		return first;
 	return first && committed && committed + others > 1 ? CB_EXIT_PARTLY : first;
 }
 

@@ -238,9 +238,12 @@ static int undo_step(struct cb_run *run, const struct cb_step *step, struct cb_e
 	if ((r = record_undo_intent(run, step, err)) < 0)
 		return r;
 	while ((r = ops->undo(run, step, err)) < 0) {
-		if (!is_unknown(r))
-			return cb_error_wrap(err, "cannot take back %s '%s'",
-					     cb_step_name(step->kind), step->target);
+		if (!is_unknown(r)) {
+			(void)cb_error_wrap(err, "cannot take back %s '%s'",
+					    cb_step_name(step->kind), step->target);
+			return cb_error_hint(err,
+					     "remove the cause, then: clonebox recover --auto");
+		}
 		if ((r = reconnect(run, err)) < 0 || (r = probe(run, step, &state, err)) < 0)
 			return r;
 		if (state == CB_PROBE_ABSENT)
@@ -412,8 +415,10 @@ static int advance(struct cb_run *run, const struct cb_step *step, struct cb_err
 		return r;
 	if ((r = perform(run, step, err)) < 0)
 		return r;
-	if (ops->learn && (r = ops->learn(run, step, &learned, err)) < 0)
-		return r;
+	while (ops->learn && (r = ops->learn(run, step, &learned, err)) < 0) {
+		if (!is_unknown(r) || (r = reconnect(run, err)) < 0)
+			return r;
+	}
 	cb_run_tell(run, CB_EVENT_DONE, step, NULL);
 	return record_done(run, step, learned, err);
 }
@@ -477,7 +482,8 @@ static int fail(struct cb_run *run, const struct cb_step *step, enum cb_outcome 
 				    "remove the cause (libvirt's log on the host may say more) and "
 				    "apply again");
 	} else {
-		cb_log(CB_LOG_ERROR, "rollback-stopped", "%s", second.message);
+		cb_log(CB_LOG_ERROR, "rollback-stopped", "%s%s%s", second.message,
+		       second.hint ? "; " : "", second.hint ? second.hint : "");
 		(void)cb_error_hint(
 			err,
 			"taking it back stopped (%s); `clonebox recover --auto` goes on "

@@ -187,6 +187,16 @@ static int undefine_probe(struct cb_run *run, const struct cb_step *step, enum c
 	return 0;
 }
 
+static int undo_undefine(struct cb_run *run, const struct cb_step *step, struct cb_error *err)
+{
+	int r = restore_document(run, step, err);
+
+	if (r == 0 && cb_spec_bool(&step->args, "autostart", false))
+		r = ops_of(run)->domain_autostart(run->driver, cb_step_arg(step, "uuid"), true,
+						  err);
+	return r;
+}
+
 /* The document must still be the one that was planned on: a person's edit is not thrown away. */
 static int undefine_checked(struct cb_run *run, const struct cb_step *step, struct cb_error *err)
 {
@@ -204,17 +214,16 @@ static int undefine_checked(struct cb_run *run, const struct cb_step *step, stru
 				   domain.name);
 		return cb_error_hint(err, "look at it, then plan again");
 	}
-	return undefine(run, step, err);
-}
-
-static int undo_undefine(struct cb_run *run, const struct cb_step *step, struct cb_error *err)
-{
-	int r = restore_document(run, step, err);
-
-	if (r == 0 && cb_spec_bool(&step->args, "autostart", false))
-		r = ops_of(run)->domain_autostart(run->driver, cb_step_arg(step, "uuid"), true,
-						  err);
-	return r;
+	if ((r = undefine(run, step, err)) < 0 ||
+	    (r = look(run, &arena, step, &found, &domain, err)) < 0 || !found)
+		return r;
+	/* libvirt undefines what somebody has started meanwhile, too; it would be gone with its
+	 * next shutdown, and nobody would know of its volumes. */
+	if ((r = undo_undefine(run, step, err)) < 0)
+		return r;
+	(void)cb_error_set(err, CB_E_CONFLICT, "domain '%s' was started by somebody else meanwhile",
+			   domain.name);
+	return cb_error_hint(err, "ask them, then run the same command again");
 }
 
 static int rename_probe(struct cb_run *run, const struct cb_step *step, enum cb_probe *out,

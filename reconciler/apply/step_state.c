@@ -80,12 +80,13 @@ static int set_live(struct cb_run *run, const struct cb_step *step, const char *
 					     cb_step_arg(step, "path"), &value->value, err);
 }
 
-/* What the machine turns out not to be able to do stands in its definition all the same. */
+/* What the machine turns out not to be able to do stands in its definition all the same; as it does
+ * for one that has gone off by itself. */
 static int live(struct cb_run *run, const struct cb_step *step, struct cb_error *err)
 {
 	int r = set_live(run, step, "value", err);
 
-	if (r != -CB_E_UNSUPPORTED)
+	if (r != -CB_E_UNSUPPORTED && r != -CB_E_CONFLICT)
 		return r;
 	cb_run_tell(run, CB_EVENT_KEPT, step, err->message);
 	cb_error_release(err);
@@ -95,15 +96,12 @@ static int live(struct cb_run *run, const struct cb_step *step, struct cb_error 
 /* A machine that has stopped since has nothing to be taken back. */
 static int undo_live(struct cb_run *run, const struct cb_step *step, struct cb_error *err)
 {
-	cb_auto_arena struct cb_arena arena = {0};
-	struct cb_domain domain;
-	int r = look(run, &arena, step, &domain, err);
+	int r = set_live(run, step, "old", err);
 
-	if (r == -CB_E_NOT_FOUND || (r == 0 && !domain.active)) {
+	/* It starts with the definition, which goes back, too. */
+	if (r == -CB_E_CONFLICT || r == -CB_E_NOT_FOUND)
 		cb_error_release(err);
-		return 0;
-	}
-	return r < 0 ? r : set_live(run, step, "old", err);
+	return r == -CB_E_CONFLICT || r == -CB_E_NOT_FOUND ? 0 : r;
 }
 
 /* A start that is under way, asked for by a run that has died, is waited out. If libvirtd died in

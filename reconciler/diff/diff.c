@@ -68,12 +68,17 @@ static bool may_touch(struct cb_arena *a, const struct cb_vm *vm, const struct c
 		break;
 	}
 	if (strcmp(domain->name, stamp->name) != 0) {
+		bool in_between = strstr(domain->name, ".trash-") || strstr(stamp->name, ".trash-");
+
 		cb_diff_refuse(
 			change, CB_CASE_RENAMED,
-			cb_arena_printf(a, "the domain of vm '%s' has been renamed to '%s' by hand",
-					stamp->name, domain->name),
-			cb_arena_printf(a, "rename it back: virsh domrename %s %s", domain->name,
-					stamp->name));
+			cb_arena_printf(a, "the domain of vm '%s' has been renamed to '%s'%s",
+					stamp->name, domain->name, in_between ? "" : " by hand"),
+			cb_arena_printf(a, "%srename it back: virsh domrename %s %s",
+					in_between ? "a run may just be taking it to the trash or "
+						     "back: look again; if it stays so, "
+						   : "",
+					domain->name, stamp->name));
 		return false;
 	}
 	if (!domain->persistent) {

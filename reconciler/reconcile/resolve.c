@@ -194,15 +194,22 @@ static int refresh(struct cb_session *session, const char *name, struct cb_error
 {
 	enum { PAUSE_MS = 100 };
 
+	const volatile sig_atomic_t *interrupted = session->config.progress.interrupted;
 	uint64_t until = cb_clock_ms() + session->config.lock_timeout_ms;
 	int r;
 
 	while ((r = session->driver->ops->pool_refresh(session->driver, name, err)) == -CB_E_BUSY &&
 	       cb_clock_ms() < until) {
+		if (interrupted && *interrupted)
+			return cb_error_set(err, CB_E_INTERRUPTED,
+					    "interrupted while waiting for pool '%s'", name);
 		cb_error_release(err);
 		cb_clock_sleep_ms(PAUSE_MS);
 	}
-	return r < 0 ? cb_error_wrap(err, "cannot refresh pool '%s'", name) : 0;
+	if (r == -CB_E_BUSY)
+		return cb_error_hint(err, "somebody is writing a volume there: wait until that is "
+					  "done, or give a longer --lock-timeout");
+	return r;
 }
 
 /* Looks at a pool once, and makes libvirt look at its directory. */

@@ -155,35 +155,72 @@ static int read_open(const char *state_dir, struct cb_arena *arena, struct open_
 	return 0;
 }
 
-/* An open transaction that came after this one and may need what it made. */
+static bool needs(const struct open_journal *other, const char *id)
+{
+	cb_vec_each (const char *const, before, &other->transaction.after) {
+		if (strcmp(*before, id) == 0)
+			return true;
+	}
+	return other->unreadable;
+}
+
+/* An open transaction that came after this one and may need what it made; an empty id: none. */
+static int find_user(struct cb_session *session, struct cb_arena *arena, const char *id,
+		     struct open_journal *out, struct cb_error *err)
+{
+	struct open_journals open = {0};
+	int r = read_open(session->config.state_dir, arena, &open, err);
+
+	*out = (struct open_journal){.id = ""};
+	cb_vec_each (const struct open_journal, other, &open) {
+		if (needs(other, id)) {
+			*out = *other;
+			break;
+		}
+	}
+	return r;
+}
+
+/* Whether a provisional transaction may be decided: not while one is open that may need it. If that
+ * one is just being settled by another run, this one is that run's as well. */
 static int check_users(struct cb_session *session, const struct open_journal *item,
 		       struct cb_error *err)
 {
 	cb_auto_arena struct cb_arena arena = {0};
-	struct open_journals open = {0};
-	int r;
+	const char *state_dir = session->config.state_dir, *holder = NULL;
+	struct open_journal user = {.id = ""};
+	int r = 0;
 
-	if (item->turn == ORDINARY)
-		return 0;
-	if ((r = read_open(session->config.state_dir, &arena, &open, err)) < 0)
-		return r;
-	cb_vec_each (const struct open_journal, other, &open) {
-		if (other->unreadable) {
-			(void)cb_error_set(err, CB_E_CONFLICT,
-					   "transaction %s may need it and cannot be read",
-					   other->id);
-			return cb_error_hint(err, "see `clonebox transaction show %s`", other->id);
-		}
-		cb_vec_each (const char *const, before, &other->transaction.after) {
-			if (strcmp(*before, item->id) != 0)
-				continue;
-			(void)cb_error_set(err, CB_E_CONFLICT,
-					   "transaction %s may need it and is not settled",
-					   other->id);
-			return cb_error_hint(err, "settle that one first");
-		}
+	/* Twice: it may be over by the time that one asks who is at it. */
+	for (int tries = 0; item->turn != ORDINARY && tries < 2; tries++) {
+		const struct cb_transaction *transaction = &user.transaction;
+
+		r = find_user(session, &arena, item->id, &user, err);
+		if (r < 0 || !user.id[0])
+			return r;
+		if (user.unreadable)
+			break;
+		r = cb_lock_holder(state_dir,
+				   cb_locks_name(&arena, transaction->target, transaction->uri,
+						 transaction->name),
+				   &arena, &holder, err);
+		if (r < 0)
+			return r;
+		if (!holder)
+			continue;
+		(void)cb_error_set(err, CB_E_BUSY,
+				   "transaction %s, which may need it, is being settled by %s",
+				   user.id, holder);
+		return cb_error_hint(err, "wait until that run has ended");
 	}
-	return 0;
+	if (!user.id[0])
+		return 0;
+	(void)cb_error_set(err, CB_E_CONFLICT,
+			   user.unreadable ? "transaction %s may need it and cannot be read"
+					   : "transaction %s may need it and is not settled",
+			   user.id);
+	return user.unreadable ? cb_error_hint(err, "see `clonebox transaction show %s`", user.id)
+			       : cb_error_hint(err, "settle that one first");
 }
 
 static int settle_one(struct cb_session *session, const struct open_journal *item,

@@ -29,6 +29,8 @@
  *   CB_SHIM_KILL=before:N | after:N | before:NAME | after:NAME (the first effect of that name)
  *       SIGKILL when the N-th effect is about to happen, or when it has happened and the program
  *       does not know yet.
+ *   CB_SHIM_SIGNAL=STOP | INT | TERM
+ *       Sent there instead of KILL; when the program goes on, the effect goes on, too.
  *   CB_SHIM_FAIL=N[:sticky][:late]
  *       The N-th effect is not performed and its caller told so. sticky: every later call of that
  *       function neither. late: performed, but the caller is told that it failed (a lost reply).
@@ -96,12 +98,13 @@ static struct {
 	unsigned long kill_after;
 	const char *kill_name; /* the first effect of this name sets one of the two */
 	bool kill_name_after;
+	int signal;
 	unsigned long fail;
 	bool fail_sticky;
 	bool fail_late;
 	unsigned long fail_name_k;
 	bool fail_name_late;
-} config;
+} config = {.signal = SIGKILL};
 
 static struct {
 	int fd;
@@ -208,8 +211,8 @@ bool cb_shim_watching(void)
 
 static void die(void)
 {
-	syscall(SYS_kill, cb_shim.pid, SIGKILL);
-	for (;;)
+	syscall(SYS_kill, cb_shim.pid, config.signal);
+	while (config.signal == SIGKILL)
 		pause();
 }
 
@@ -364,6 +367,16 @@ static void read_kill(char *value)
 		refuse("CB_SHIM_KILL: before:N or after:N, not '%s'", value);
 }
 
+static void read_signal(const char *value)
+{
+	config.signal = !strcmp(value, "STOP")   ? SIGSTOP
+			: !strcmp(value, "INT")  ? SIGINT
+			: !strcmp(value, "TERM") ? SIGTERM
+						 : 0;
+	if (!config.signal)
+		refuse("CB_SHIM_SIGNAL: STOP, INT or TERM, not '%s'", value);
+}
+
 static void read_fail(char *value)
 {
 	char *rest = value;
@@ -464,11 +477,17 @@ static void leave_environment(const char *const *variables)
 __attribute__((constructor)) static void start(void)
 {
 	static const char *const variables[] = {
-		"CB_SHIM_EXE",       "CB_SHIM_STATE",
-		"CB_SHIM_LOG",       "CB_SHIM_LOG_ALL",
-		"CB_SHIM_KILL",      "CB_SHIM_FAIL",
-		"CB_SHIM_FAIL_NAME", "CB_SHIM_ERRNO",
-		"CB_SHIM_VIR_ERROR", NULL,
+		"CB_SHIM_EXE",
+		"CB_SHIM_STATE",
+		"CB_SHIM_LOG",
+		"CB_SHIM_LOG_ALL",
+		"CB_SHIM_KILL",
+		"CB_SHIM_FAIL",
+		"CB_SHIM_FAIL_NAME",
+		"CB_SHIM_ERRNO",
+		"CB_SHIM_VIR_ERROR",
+		"CB_SHIM_SIGNAL",
+		NULL,
 	};
 	char value[CB_SHIM_DETAIL];
 
@@ -478,6 +497,8 @@ __attribute__((constructor)) static void start(void)
 		read_state(value);
 	if (take("CB_SHIM_KILL", value))
 		read_kill(value);
+	if (take("CB_SHIM_SIGNAL", value))
+		read_signal(value);
 	if (take("CB_SHIM_FAIL", value))
 		read_fail(value);
 	if (take("CB_SHIM_FAIL_NAME", value))

@@ -120,12 +120,12 @@ static int check_fingerprint(struct cb_libvirt *host, virDomainPtr domain, const
 	if (r < 0)
 		return r;
 	cb_digest_of(text, strlen(text), fingerprint);
-	if (strcmp(fingerprint, expected) != 0)
-		return cb_error_set(err, CB_E_CONFLICT,
-				    "the definition of '%s' is not what it was: "
-				    "somebody else is at work",
-				    virDomainGetName(domain));
-	return 0;
+	if (strcmp(fingerprint, expected) == 0)
+		return 0;
+	(void)cb_error_set(err, CB_E_CONFLICT,
+			   "the definition of '%s' is not what it was: somebody else is at work",
+			   virDomainGetName(domain));
+	return cb_error_hint(err, "apply again: it begins with what stands there now");
 }
 
 static int try_define(struct cb_libvirt *host, const char *text, unsigned flags)

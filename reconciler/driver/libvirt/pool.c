@@ -211,6 +211,10 @@ int cb_pool_refresh(struct cb_libvirt *host, virStoragePoolPtr pool, struct cb_e
 	/* libvirt has no code of its own for a pool that a volume is being written to. */
 	if (strstr(err->message, "asynchronous jobs running"))
 		err->code = CB_E_BUSY;
+	/* A refresh that fails makes the pool inactive. */
+	else if (err->code == CB_E_FAILED || err->code == CB_E_CONFLICT)
+		(void)cb_error_hint(
+			err, "see to its directory on the host, then: virsh pool-start %s", name);
 	return -(int)err->code;
 }
 
