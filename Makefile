@@ -110,7 +110,7 @@ SHIM := build/tests/libshim.so
 $(SHIM): $(wildcard tests/shim/*.c tests/shim/*.h tests/shim/*.S tests/shim/*.def)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) -std=gnu17 -O1 -g -Wall -Wextra -shared -fPIC -o $@ tests/shim/shim.c \
-		tests/shim/libc.c tests/shim/libvirt.c tests/shim/trampoline.S
+		tests/shim/libc.c tests/shim/libvirt.c tests/shim/syncs.c tests/shim/trampoline.S
 
 # Kept, so that a test program is not linked anew each time.
 .SECONDARY:

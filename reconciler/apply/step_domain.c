@@ -130,11 +130,27 @@ static int undo_update(struct cb_run *run, const struct cb_step *step, struct cb
 	return 0;
 }
 
+/* What is defined to start with the host runs again after a power cut, also while it is being taken
+ * back: it is stopped once more. */
+static int stop_again(struct cb_run *run, const struct cb_step *step, struct cb_error *err)
+{
+	cb_auto_arena struct cb_arena arena = {0};
+	struct cb_domain domain;
+	bool found;
+	int r = run->recovering ? look(run, &arena, step, &found, &domain, err) : 0;
+
+	if (r < 0 || !run->recovering || !found || !domain.active)
+		return r;
+	return ops_of(run)->domain_power_off(run->driver, cb_step_arg(step, "uuid"), err);
+}
+
 static int undo_define(struct cb_run *run, const struct cb_step *step, struct cb_error *err)
 {
 	bool edited;
 	int r = edited_since(run, step, &edited, err);
 
+	if (r == 0 && !edited)
+		r = stop_again(run, step, err);
 	if (r < 0 || !edited)
 		return r < 0 ? r : undefine(run, step, err);
 	(void)cb_error_set(err, CB_E_CONFLICT, "domain '%s' has been changed by hand since",

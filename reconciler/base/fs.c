@@ -116,6 +116,16 @@ int cb_fs_sync_dir(const char *dir, struct cb_error *err)
 	return 0;
 }
 
+int cb_fs_sync_name(const char *path, struct cb_error *err)
+{
+	cb_auto_arena struct cb_arena arena = {0};
+	int r = cb_fs_sync_dir(parent_of(&arena, path), err);
+
+	if (r == -CB_E_DENIED)
+		cb_error_release(err);
+	return r == -CB_E_DENIED ? 0 : r;
+}
+
 int cb_fs_rename(const char *from, const char *to, struct cb_error *err)
 {
 	cb_auto_arena struct cb_arena arena = {0};

@@ -56,6 +56,10 @@ CB_CHECKED int cb_fs_sync(int fd, const char *what, struct cb_error *err);
 /* Makes names in the directory durable. */
 CB_CHECKED int cb_fs_sync_dir(const char *dir, struct cb_error *err);
 
+/* Makes the name of `path` in its directory durable, whoever gave it. Where that directory may not
+ * be read it cannot be asked for: then nothing is done. */
+CB_CHECKED int cb_fs_sync_name(const char *path, struct cb_error *err);
+
 /* Renames within one file system, and syncs the directory of the new name (and of the old, where
  * they differ). */
 CB_CHECKED int cb_fs_rename(const char *from, const char *to, struct cb_error *err);

@@ -360,6 +360,9 @@ int cb_journal_create(const char *state_dir, const char *id, const json_t *begin
 	if ((r = check_id(id, err)) < 0 || (r = cb_statedir_make(state_dir, "journal", err)) < 0 ||
 	    (r = cb_statedir_make(state_dir, "journal/closed", err)) < 0)
 		return r;
+	/* The run that made these directories may have been killed before it synced their names. */
+	if ((r = cb_fs_sync_name(state_dir, err)) < 0 || (r = cb_fs_sync_dir(state_dir, err)) < 0)
+		return cannot_begin(err);
 	j = handle_new(state_dir, id);
 	if (access(j->closed_path, F_OK) == 0)
 		return cb_error_set(err, CB_E_EXISTS, "there was a transaction '%s' already", id);
@@ -787,10 +790,9 @@ int cb_journal_save(struct cb_journal *journal, unsigned step, const void *bytes
 		return cb_error_set(err, CB_E_UNSUPPORTED, "the document of step %u is too large",
 				    step);
 	if (access(path, F_OK) == 0) {
-		/* Kept, and made durable: the run that wrote it may have been killed before. */
+		/* Kept, and made durable: the run that wrote it may have been killed before. That
+		 * of the directory itself is, since the journal was opened. */
 		r = cb_fs_sync_dir(journal->image_dir, err);
-		if (r == 0)
-			r = cb_fs_sync_dir(journal->open_dir, err);
 	} else {
 		r = cb_fs_mkdirs(journal->image_dir, err);
 		if (r == 0)

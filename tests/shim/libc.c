@@ -165,6 +165,16 @@ static bool open_changes(int dirfd, const char *path, int flags)
 		PERFORM(row, detail, -1, NEXT(name) arguments);                                    \
 	}
 
+#define ON_SYNC(name, fd, parameters, arguments)                                                   \
+	PUBLIC int name parameters                                                                 \
+	{                                                                                          \
+		char detail[CB_SHIM_DETAIL];                                                       \
+		if (!fd_concerns(detail, fd))                                                      \
+			return NEXT(name) arguments;                                               \
+		bool drop = cb_shim_drops_sync(#name);                                             \
+		PERFORM(name, detail, -1, drop ? 0 : NEXT(name) arguments);                        \
+	}
+
 #define ON_PATH(name, row, dirfd, path, could_change, parameters, arguments)                       \
 	PUBLIC int name parameters                                                                 \
 	{                                                                                          \
@@ -207,10 +217,10 @@ ON_PATH(truncate, truncate, AT_FDCWD, path, true, (const char *path, off_t size)
 ON_PATH(truncate64, truncate, AT_FDCWD, path, true, (const char *path, off64_t size), (path, size))
 
 /* ---- durability ---- */
-ON_FD(int, fsync, fsync, fd, (int fd), (fd))
-ON_FD(int, fdatasync, fdatasync, fd, (int fd), (fd))
-ON_FD(int, syncfs, syncfs, fd, (int fd), (fd))
-ON_FD(int, sync_file_range, sync_file_range, fd, (int fd, off64_t at, off64_t n, unsigned flags), (fd, at, n, flags))
+ON_SYNC(fsync, fd, (int fd), (fd))
+ON_SYNC(fdatasync, fd, (int fd), (fd))
+ON_SYNC(syncfs, fd, (int fd), (fd))
+ON_SYNC(sync_file_range, fd, (int fd, off64_t at, off64_t n, unsigned flags), (fd, at, n, flags))
 
 /* ---- names ---- */
 ON_PATH(mkdir, mkdir, AT_FDCWD, path, !exists(AT_FDCWD, path, NULL), (const char *path, mode_t mode), (path, mode))
@@ -269,9 +279,11 @@ PUBLIC void sync(void)
 		NEXT(sync)();
 		return;
 	}
+	bool drop = cb_shim_drops_sync("sync");
 	if (!cb_shim_begin(&effect))
 		return;
-	NEXT(sync)();
+	if (!drop && !cb_shim_sync_some())
+		NEXT(sync)();
 	cb_shim_end(&effect, true);
 }
 

@@ -44,6 +44,17 @@
  *       What a failing libvirt call says, in the numbers of virterror.h (9:0, operation failed);
  *       virGetLastError() and the error callback see it.
  *
+ *   CB_SHIM_GATE=FIFO
+ *       At each effect and side, once it is in the log, wait for a byte of this pipe: whoever
+ * writes it has the time between to itself. It must hold the pipe open for reading and writing.
+ *   CB_SHIM_SYNC=DIR[:DIR...]
+ *       sync() reaches the file systems of these directories only.
+ *   CB_SHIM_SITES=FILE
+ *       Append a line per sync: its name, a tab, and the calls in the program that led to it,
+ * innermost first, joined by +, as addresses that addr2line understands. CB_SHIM_DROP=all |
+ * ADDRESS[+ADDRESS...][:ADDRESS...] A sync that was called through all the addresses of one such
+ * word does nothing, and succeeds.
+ *
  * A variable that makes no sense ends the program with status 125 at once: a typing error must not
  * make a test pass.
  *
@@ -104,6 +115,7 @@ static struct {
 	bool fail_late;
 	unsigned long fail_name_k;
 	bool fail_name_late;
+	char gate[CB_SHIM_DETAIL];
 } config = {.signal = SIGKILL};
 
 static struct {
@@ -216,6 +228,19 @@ static void die(void)
 		pause();
 }
 
+/* Whoever watches looks at the world while it stands still. */
+static void pass_gate(void)
+{
+	char byte;
+
+	if (!config.gate[0])
+		return;
+	int fd = (int)syscall(SYS_openat, AT_FDCWD, config.gate, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || syscall(SYS_read, fd, &byte, 1) != 1)
+		refuse("CB_SHIM_GATE=%s: nobody there", config.gate);
+	syscall(SYS_close, fd);
+}
+
 bool cb_shim_fails_by_name(struct cb_shim_row *row)
 {
 	unsigned long k = __atomic_add_fetch(&row->calls, 1, __ATOMIC_RELAXED);
@@ -233,6 +258,7 @@ bool cb_shim_begin(struct cb_effect *effect)
 	if (row->class == CB_SHIM_modify)
 		atomic_fetch_add(&libvirt_effects, 1);
 	cb_shim_log(n, row->name, "before", effect->detail, NULL);
+	pass_gate();
 	if (config.kill_name && !strcmp(row->name, config.kill_name)) {
 		*(config.kill_name_after ? &config.kill_after : &config.kill_before) = n;
 		config.kill_name = NULL;
@@ -250,6 +276,7 @@ bool cb_shim_begin(struct cb_effect *effect)
 		return true;
 
 	cb_shim_log(n, row->name, "after", effect->detail, "injected");
+	pass_gate();
 	if (n == config.kill_after)
 		die();
 	errno = cb_shim.error;
@@ -262,6 +289,7 @@ bool cb_shim_end(struct cb_effect *effect, bool good)
 	const char *result = effect->late ? "late" : good ? "ok" : "fail";
 
 	cb_shim_log(effect->number, effect->row->name, "after", effect->detail, result);
+	pass_gate();
 	if (effect->number == config.kill_after)
 		die();
 	errno = effect->late ? cb_shim.error : saved;
@@ -477,17 +505,11 @@ static void leave_environment(const char *const *variables)
 __attribute__((constructor)) static void start(void)
 {
 	static const char *const variables[] = {
-		"CB_SHIM_EXE",
-		"CB_SHIM_STATE",
-		"CB_SHIM_LOG",
-		"CB_SHIM_LOG_ALL",
-		"CB_SHIM_KILL",
-		"CB_SHIM_FAIL",
-		"CB_SHIM_FAIL_NAME",
-		"CB_SHIM_ERRNO",
-		"CB_SHIM_VIR_ERROR",
-		"CB_SHIM_SIGNAL",
-		NULL,
+		"CB_SHIM_EXE",       "CB_SHIM_STATE", "CB_SHIM_LOG",
+		"CB_SHIM_LOG_ALL",   "CB_SHIM_KILL",  "CB_SHIM_FAIL",
+		"CB_SHIM_FAIL_NAME", "CB_SHIM_ERRNO", "CB_SHIM_VIR_ERROR",
+		"CB_SHIM_SIGNAL",    "CB_SHIM_GATE",  "CB_SHIM_SYNC",
+		"CB_SHIM_SITES",     "CB_SHIM_DROP",  NULL,
 	};
 	char value[CB_SHIM_DETAIL];
 
@@ -512,6 +534,10 @@ __attribute__((constructor)) static void start(void)
 			refuse("CB_SHIM_LOG: too long");
 		log_open();
 	}
+	take("CB_SHIM_GATE", config.gate);
+	take("CB_SHIM_SYNC", cb_shim.sync);
+	take("CB_SHIM_SITES", cb_shim.sites);
+	take("CB_SHIM_DROP", cb_shim.drop);
 	cb_shim.log_all = take("CB_SHIM_LOG_ALL", value) && strcmp(value, "0") != 0;
 	leave_environment(variables);
 	cb_shim.pid = getpid();

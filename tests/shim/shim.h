@@ -59,6 +59,9 @@ struct cb_shim_config {
 	size_t n_prefixes;
 	char prefix[CB_SHIM_PREFIXES][CB_SHIM_DETAIL];
 	struct cb_shim_row *fail_row;
+	char sites[CB_SHIM_DETAIL]; /* the paths and words of the variables about syncs, or "" */
+	char drop[CB_SHIM_DETAIL];
+	char sync[CB_SHIM_DETAIL];
 };
 
 extern struct cb_shim_config cb_shim;
@@ -75,6 +78,11 @@ void cb_shim_log(unsigned long number, const char *name, const char *when, const
 
 /* The next definition of a symbol behind this library, or NULL. */
 void *cb_shim_next(void **slot, const char *name);
+
+/* Whether this very sync shall do nothing and succeed; notes where it was called from. */
+bool cb_shim_drops_sync(const char *name);
+/* Stands in for sync() where that is confined; false: it is not. */
+bool cb_shim_sync_some(void);
 
 struct cb_shim_call;
 void *cb_shim_before(struct cb_shim_call *call, struct cb_shim_row *row);
