@@ -96,9 +96,10 @@ void cb_format_quote(struct cb_str *out, const char *text, size_t len)
 
 static void add_scalar(struct cb_str *out, const struct cb_format_node *node, bool in_flow)
 {
-	/* In braces a '-' may stand for itself. */
+	/* In braces a '-' may stand for itself, and behind "? " what marks a document elsewhere. */
 	bool plain = node->style == CB_FORMAT_PLAIN && !is_odd(node->text, node->len) &&
-		     strcmp(node->text, "-") != 0 &&
+		     strcmp(node->text, "-") != 0 && strncmp(node->text, "---", 3) != 0 &&
+		     strncmp(node->text, "...", 3) != 0 &&
 		     !(in_flow && !node->flow && strpbrk(node->text, ",[]{}?:"));
 
 	if (plain && in_flow && node->len == 0 && !node->properties)

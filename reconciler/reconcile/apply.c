@@ -135,9 +135,16 @@ static bool alike(const struct cb_plan *one, const struct cb_plan *other,
 	return true;
 }
 
+/* What both lock counts, too: who deletes an image must know whether he is the last who used it. */
 static bool is_about_same(const struct cb_unfinished *item,
 			  const struct cb_transaction *transaction)
 {
+	cb_vec_each (const char *const, theirs, &item->locks) {
+		cb_vec_each (const char *const, ours, &transaction->locks) {
+			if (strcmp(*theirs, *ours) == 0)
+				return true;
+		}
+	}
 	if (cb_transaction_is_about(transaction, item->target, item->name))
 		return true;
 	cb_vec_each (const struct cb_member, member, &item->members) {

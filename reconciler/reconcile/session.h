@@ -111,6 +111,7 @@ struct cb_unfinished {
 	unsigned done, steps;
 	bool going_back;
 	CB_VEC(struct cb_member) members; /* of a group */
+	CB_VEC(const char *) locks;       /* besides those of what it is about */
 };
 
 struct cb_unfinished_list {

@@ -66,6 +66,10 @@ json_t *cb_session_begin_record(struct cb_session *session, const struct cb_requ
 /* Who runs this program: {uid, pid, user?, node?, login?}. Owned by the caller. */
 json_t *cb_session_who(void);
 
+/* late.c: removes what requests of dead runs have brought since recovery had looked; what cannot be
+ * removed now is said, and tried again by the next run. */
+void cb_session_sweep_late(struct cb_session *session);
+
 /* Whether what a committed transaction changed reads back as wanted. */
 CB_CHECKED int cb_session_verify(struct cb_session *session, struct cb_apply_context *context,
 				 const struct cb_request *request,

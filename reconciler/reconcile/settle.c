@@ -1,6 +1,7 @@
 /* What crashed runs left: listed, finished, taken back. */
 #include <string.h>
 
+#include "reconciler/journal/late.h"
 #include "reconciler/plan/codec.h"
 #include "reconciler/reconcile/session_internal.h"
 
@@ -23,10 +24,17 @@ static void count_steps(const struct cb_journal *journal, struct cb_unfinished *
 	}
 }
 
-static void add_members(struct cb_arena *arena, const json_t *plan, struct cb_unfinished *item)
+static void add_parts(struct cb_arena *arena, const json_t *plan, struct cb_unfinished *item)
 {
-	json_t *member;
+	json_t *member, *lock;
 	size_t i;
+
+	json_array_foreach(json_object_get(plan, "locks"), i, lock)
+	{
+		if (json_is_string(lock))
+			cb_vec_push(arena, &item->locks,
+				    cb_arena_strdup(arena, json_string_value(lock)));
+	}
 
 	json_array_foreach(json_object_get(plan, "members"), i, member)
 	{
@@ -69,7 +77,7 @@ int cb_session_unfinished(const struct cb_session *session, const char *state_di
 		count_steps(journal, &item);
 		if (cb_target_parse(text_of(arena, plan, "kind"), &item.target) < 0)
 			item.target = CB_TARGET_VM;
-		add_members(arena, plan, &item);
+		add_parts(arena, plan, &item);
 		cb_journal_free(journal);
 		r = cb_lock_holder(state_dir,
 				   cb_locks_name(arena, item.target, item.uri, item.name), arena,
@@ -86,9 +94,15 @@ static int settle_locked(struct cb_session *session, struct cb_journal *journal,
 			 struct cb_result *result, struct cb_error *err)
 {
 	struct cb_apply_context context = cb_session_context(session);
-	int r = cb_apply_recover(&context, journal, transaction, recovery, &result->outcome, err);
+	int r = cb_late_note(session->config.state_dir, transaction->id, err);
 
+	if (r == 0)
+		r = cb_apply_recover(&context, journal, transaction, recovery, &result->outcome,
+				     err);
 	session->driver = context.driver;
+	/* What has been finished may have been changed since, with good reason. */
+	if (r == 0 && result->outcome == CB_OUTCOME_COMMITTED)
+		r = cb_late_forget(session->config.state_dir, transaction->id, err);
 	return r;
 }
 
@@ -318,6 +332,8 @@ int cb_session_settle(struct cb_session *session, const char *id, enum cb_recove
 				return r;
 		}
 	}
+	if (r == 0 && !id)
+		cb_session_sweep_late(session);
 	if (r == 0 && id && !met)
 		return cb_error_set(err, CB_E_USAGE, "there is no unfinished transaction %s", id);
 	return r;

@@ -196,7 +196,7 @@ picture() {
 files_left() {
 	[ -d "$state" ] || return 0
 	(cd "$state" && find . -mindepth 1 -printf '%P\n') | { grep -vxE \
-		'controller-id|locks|locks/[^/]*\.lock|journal|journal/closed|journal/closed/[0-9TZ]*-[0-9a-f]{8}\.cbj' ||
+		'controller-id|locks|locks/[^/]*\.lock|journal|journal/closed|journal/closed/[0-9TZ]*-[0-9a-f]{8}\.cbj|journal/late|journal/late/[0-9TZ]*-[0-9a-f]{8}' ||
 		true; }
 }
 

@@ -39,9 +39,17 @@ static void reconnect(xmlNodePtr nic, const char *type)
 	cb_xml_set_attr(nic, "type", type);
 }
 
+/* NULL where it does not say. */
+static const char *type_of(struct cb_arena *arena, xmlNodePtr nic)
+{
+	const char *type = cb_xml_attr(arena, nic, "type");
+
+	return type && *type ? type : NULL;
+}
+
 struct cb_value cb_bind_get_nic_type(const struct cb_bound *at, struct cb_arena *arena)
 {
-	return cb_string(cb_xml_attr(arena, cb_bound_node(at), "type"));
+	return cb_string(type_of(arena, cb_bound_node(at)));
 }
 
 int cb_bind_set_nic_type(const struct cb_bound *at, const struct cb_value *value,
@@ -195,7 +203,7 @@ static const char nic0[] = "nic0";
 struct cb_value cb_bind_get_network_mode(const struct cb_bound *at, struct cb_arena *arena)
 {
 	xmlNodePtr nic = cb_device_nic(at->domain, nic0);
-	const char *type = cb_xml_attr(arena, nic, "type"), *network;
+	const char *type = type_of(arena, nic), *network;
 
 	if (!nic)
 		return cb_string("none");
