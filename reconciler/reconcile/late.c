@@ -71,11 +71,11 @@ void cb_session_sweep_late(struct cb_session *session)
 	cb_auto_arena struct cb_arena arena = {0};
 	cb_auto_error struct cb_error err = {0};
 	const char *state_dir = session->config.state_dir;
-	struct cb_lates lates = {0};
+	struct cb_lates noted = {0};
 
-	if (cb_late_list(state_dir, session->config.now(), &arena, &lates, &err) < 0)
+	if (cb_late_list(state_dir, session->config.now(), &arena, &noted, &err) < 0)
 		cb_log(CB_LOG_WARN, "no-sweep", "%s", err.message);
-	cb_vec_each (const struct cb_late, late, &lates) {
+	cb_vec_each (const struct cb_late, late, &noted) {
 		cb_auto_error struct cb_error why = {0};
 		bool over;
 		int r = sweep_one(session, late, &arena, &over, &why);
