@@ -91,10 +91,10 @@ CB_CHECKED int cb_apply_recover(struct cb_apply_context *context, struct cb_jour
 				const struct cb_transaction *transaction, enum cb_recovery recovery,
 				enum cb_outcome *outcome, struct cb_error *err);
 
-/* Removes what came late of a transaction that was taken back after a crash; its journal is closed.
- * `found`: there was something. */
+/* Looks for what came late of a transaction that was taken back after a crash; its journal is
+ * closed. `found`: there was something. `remove`: it is removed; the caller holds the locks. */
 CB_CHECKED int cb_apply_sweep(struct cb_apply_context *context, struct cb_journal *journal,
-			      const struct cb_transaction *transaction, bool *found,
+			      const struct cb_transaction *transaction, bool remove, bool *found,
 			      struct cb_error *err);
 
 /* One look at a step, for people: "not done", "done", "half done" or "not ours". */

@@ -4,8 +4,8 @@
  * a part of its work. */
 #include "reconciler/apply/step.h"
 
-static int remove_volume(struct cb_run *run, const struct cb_step *step, bool *found,
-			 struct cb_error *err)
+static int sweep_volume(struct cb_run *run, const struct cb_step *step, bool remove, bool *found,
+			struct cb_error *err)
 {
 	bool there;
 	int r = cb_run_name_taken(run, step, &there, err);
@@ -18,12 +18,14 @@ static int remove_volume(struct cb_run *run, const struct cb_step *step, bool *f
 	if (r < 0 || !there)
 		return r;
 	*found = true;
+	if (!remove)
+		return 0;
 	cb_run_tell(run, CB_EVENT_UNDO, step, NULL);
 	return cb_run_delete_volume(run, step, err);
 }
 
-static int remove_domain(struct cb_run *run, const struct cb_step *step, bool *found,
-			 struct cb_error *err)
+static int sweep_domain(struct cb_run *run, const struct cb_step *step, bool remove, bool *found,
+			struct cb_error *err)
 {
 	enum cb_probe state;
 	int r = cb_step_DOMAIN_DEFINE.probe(run, step, &state, err);
@@ -31,12 +33,15 @@ static int remove_domain(struct cb_run *run, const struct cb_step *step, bool *f
 	if (r < 0 || (state != CB_PROBE_DONE && state != CB_PROBE_PARTIAL))
 		return r;
 	*found = true;
+	if (!remove)
+		return 0;
 	cb_run_tell(run, CB_EVENT_UNDO, step, NULL);
 	return cb_step_DOMAIN_DEFINE.undo(run, step, err);
 }
 
 int cb_apply_sweep(struct cb_apply_context *context, struct cb_journal *journal,
-		   const struct cb_transaction *transaction, bool *found, struct cb_error *err)
+		   const struct cb_transaction *transaction, bool remove, bool *found,
+		   struct cb_error *err)
 {
 	struct cb_run run = {.context = context,
 			     .driver = context->driver,
@@ -55,9 +60,9 @@ int cb_apply_sweep(struct cb_apply_context *context, struct cb_journal *journal,
 		if (step->kind == CB_STEP_KIND_VOLUME_CREATE ||
 		    step->kind == CB_STEP_KIND_IMAGE_IMPORT ||
 		    step->kind == CB_STEP_KIND_SEED_CREATE)
-			r = remove_volume(&run, step, found, err);
+			r = sweep_volume(&run, step, remove, found, err);
 		else if (step->kind == CB_STEP_KIND_DOMAIN_DEFINE)
-			r = remove_domain(&run, step, found, err);
+			r = sweep_domain(&run, step, remove, found, err);
 	}
 	return r;
 }

@@ -10,14 +10,34 @@
 /* libvirt itself waits 30 s for a busy domain; what has not come by then is not under way. */
 enum { COMES_WITHIN = 600 };
 
-static int sweep_locked(struct cb_session *session, struct cb_journal *journal,
-			const struct cb_transaction *transaction, struct cb_error *err)
+static int sweep(struct cb_session *session, struct cb_journal *journal,
+		 const struct cb_transaction *transaction, bool remove, bool *found,
+		 struct cb_error *err)
 {
 	struct cb_apply_context context = cb_session_context(session);
-	bool found;
-	int r = cb_apply_sweep(&context, journal, transaction, &found, err);
+	int r = cb_apply_sweep(&context, journal, transaction, remove, found, err);
 
 	session->driver = context.driver;
+	return r;
+}
+
+/* Almost always nothing has come: that is found out without a lock, which is a file. */
+static int look_and_remove(struct cb_session *session, struct cb_journal *journal,
+			   const struct cb_transaction *transaction, struct cb_arena *arena,
+			   struct cb_error *err)
+{
+	struct cb_locks locks = {0};
+	bool found;
+	int r = sweep(session, journal, transaction, false, &found, err);
+
+	if (r < 0 || !found)
+		return r;
+	cb_locks_add(arena, &locks, transaction);
+	r = cb_locks_take(session, arena, &locks, 0,
+			  cb_arena_printf(arena, "sweep of transaction %s", transaction->id), err);
+	if (r == 0)
+		r = sweep(session, journal, transaction, true, &found, err);
+	cb_locks_release(&locks);
 	if (r == 0 && found)
 		cb_log(CB_LOG_WARN, "late-effects",
 		       "transaction %s of %s '%s' was taken back, and a request of the run that "
@@ -33,7 +53,6 @@ static int sweep_one(struct cb_session *session, const struct cb_late *late, str
 {
 	struct cb_transaction transaction = {0};
 	struct cb_journal *journal;
-	struct cb_locks locks = {0};
 	const char *outcome;
 	int r = cb_journal_peek(session->config.state_dir, late->id, &journal, err);
 
@@ -49,13 +68,8 @@ static int sweep_one(struct cb_session *session, const struct cb_late *late, str
 		    ? -CB_E_NOT_FOUND
 		    : cb_codec_parse(arena, cb_journal_plan(journal), &transaction, err);
 	if (r == 0 && strcmp(transaction.uri, session->host.uri) == 0) {
-		cb_locks_add(arena, &locks, &transaction);
-		r = cb_locks_take(session, arena, &locks, 0,
-				  cb_arena_printf(arena, "sweep of transaction %s", late->id), err);
-		if (r == 0)
-			r = sweep_locked(session, journal, &transaction, err);
+		r = look_and_remove(session, journal, &transaction, arena, err);
 		*over = r == 0 && late->age >= COMES_WITHIN;
-		cb_locks_release(&locks);
 	}
 	cb_journal_free(journal);
 	/* Whoever holds the lock has looked, or the next pass does. */

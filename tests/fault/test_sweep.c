@@ -4,8 +4,9 @@
  * must bring the host to what an undisturbed run makes of it, or the first must have taken
  * everything back.
  *
- *	test_sweep [--all] [I/N]	every N-th scenario, from the I-th; --all: with every
- *mixture of what a power cut may leave, instead of two
+ *	test_sweep [--all] [I/N]	every N-th scenario, from the I-th
+ *
+ * --all: with every mixture of what a power cut may leave, instead of two.
  */
 #include <setjmp.h>
 #include <stdarg.h>
