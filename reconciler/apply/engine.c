@@ -350,6 +350,8 @@ static int look_again(struct cb_run *run, const struct cb_step *until, struct cb
 
 		if (step == until)
 			return 0;
+		if (ops_table[step->kind]->best_effort)
+			continue;
 		if ((r = probe(run, step, &probed, err)) < 0)
 			return r;
 		if (probed != CB_PROBE_DONE)

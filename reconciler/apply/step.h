@@ -32,6 +32,7 @@ struct cb_run {
 
 struct cb_step_ops {
 	bool trusted; /* probe believes `done`: the effect is made durable before it is recorded */
+	bool best_effort;  /* done, too, where the host turned out not to be able to do it */
 	bool holds_others; /* later steps make their things in it */
 	bool creates; /* a new object under a name of this transaction's own: one that has the name
 		       * before the intent is foreign, also when it looks like what is wanted */

@@ -261,7 +261,7 @@ static int restart(struct cb_run *run, const struct cb_step *step, struct cb_err
 const struct cb_step_ops cb_step_DOMAIN_AUTOSTART = {
 	.probe = autostart_probe, .perform = autostart, .undo = undo_autostart};
 const struct cb_step_ops cb_step_DOMAIN_LIVE = {
-	.probe = live_probe, .perform = live, .undo = undo_live};
+	.best_effort = true, .probe = live_probe, .perform = live, .undo = undo_live};
 const struct cb_step_ops cb_step_DOMAIN_START = {
 	.probe = start_probe, .perform = start, .undo = undo_start};
 const struct cb_step_ops cb_step_DOMAIN_SHUTDOWN = {

@@ -70,6 +70,29 @@ static void read_begin(struct cb_arena *arena, const json_t *begin, struct cb_pa
 	read_change(arena, begin, out);
 }
 
+static bool is_type(const json_t *record, const char *type)
+{
+	return strcmp(json_string_value(json_object_get(record, "type")), type) == 0;
+}
+
+/* A step that could not even be begun has this one record. */
+static bool is_not_begun(const json_t *records, size_t at)
+{
+	const json_t *record = json_array_get(records, at);
+	const json_t *step = json_object_get(record, "step");
+
+	if (!is_type(record, "undone"))
+		return false;
+	for (size_t i = 0; i < at; i++) {
+		const json_t *earlier = json_array_get(records, i);
+
+		if (is_type(earlier, "intent") &&
+		    json_equal(json_object_get(earlier, "step"), step))
+			return false;
+	}
+	return true;
+}
+
 /* When it began and ended, and what is said of its failure. */
 static void read_course(struct cb_arena *arena, const json_t *records, struct cb_past *out)
 {
@@ -78,15 +101,15 @@ static void read_course(struct cb_arena *arena, const json_t *records, struct cb
 
 	json_array_foreach(records, i, record)
 	{
-		const char *type = json_string_value(json_object_get(record, "type"));
 		const json_t *detail = json_object_get(record, "detail");
-		bool close = strcmp(type, "close") == 0;
+		bool close = is_type(record, "close");
 
 		if (i == 0)
 			out->begun = text_of(arena, record, "time");
 		if (close)
 			out->finished = text_of(arena, record, "time");
-		if ((close || strcmp(type, "failed") == 0) && json_object_get(detail, "why"))
+		if ((close || is_type(record, "failed") || is_not_begun(records, i)) &&
+		    json_object_get(detail, "why"))
 			out->why = text_of(arena, detail, "why");
 	}
 }

@@ -57,11 +57,10 @@ static int sweep_one(struct cb_session *session, const struct cb_late *late, str
 	int r = cb_journal_peek(session->config.state_dir, late->id, &journal, err);
 
 	*over = r == -CB_E_NOT_FOUND;
-	if (r < 0) {
-		/* A damaged one is spoken of by those that read history. */
+	if (r == -CB_E_NOT_FOUND)
 		cb_error_release(err);
-		return 0;
-	}
+	if (r < 0)
+		return *over ? 0 : r;
 	outcome = cb_journal_outcome(journal);
 	*over = outcome && strcmp(outcome, cb_outcome_name(CB_OUTCOME_ROLLED_BACK)) != 0;
 	r = *over || !outcome || !cb_journal_plan(journal)

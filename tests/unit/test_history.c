@@ -257,6 +257,53 @@ static void the_limit_counts_what_is_shown(void **unused)
 	assert_string_equal(json_string_value(json_object_get(json_array_get(all, 0), "id")), "t3");
 }
 
+static void note(struct cb_journal *j, enum cb_record type, unsigned step, const char *why)
+{
+	cb_auto_error struct cb_error err = {0};
+	json_auto_t *detail = why ? json_pack("{s:s}", "why", why) : NULL;
+
+	ok(cb_journal_step(j, type, step, detail, &err), &err);
+}
+
+/* One journal, a past for each member; and why it failed, although its second step never began. */
+static void a_group_is_told_of_each_member(void **unused)
+{
+	cb_auto_error struct cb_error err = {0};
+	json_auto_t *begin = json_pack("{s:[{s:[{s:s,s:s}]},{s:[]}]}", "members", "fields", "path",
+				       "vm.ram_mb", "new", "64", "fields");
+	json_auto_t *plan = json_pack("{s:s,s:s,s:s,s:s,s:[{s:s,s:s,s:s},{s:s,s:s,s:s}]}", "host",
+				      "h", "kind", "group", "target", "shop", "action", "update",
+				      "members", "kind", "vm", "target", "db", "action", "create",
+				      "kind", "network", "target", "lan", "action", "update");
+	struct cb_journal *j = NULL;
+
+	(void)unused;
+	assert_non_null(begin);
+	assert_non_null(plan);
+	ok(cb_journal_create(state, "20260101T000000Z-00000001", begin, plan,
+			     (struct cb_journal_room){.steps = 2}, &j, &err),
+	   &err);
+	note(j, CB_RECORD_INTENT, 1, NULL);
+	note(j, CB_RECORD_DONE, 1, NULL);
+	note(j, CB_RECORD_UNDONE, 2, "the name is taken");
+	note(j, CB_RECORD_UNDONE, 1, "absent");
+	ok(cb_journal_finish(j, "rolled-back", &err), &err);
+	cb_journal_free(j);
+	read_history();
+	assert_int_equal(history.past.len, 2);
+	for (size_t i = 0; i < 2; i++) {
+		const struct cb_past *item = &history.past.items[i];
+		bool vm = item->target == CB_TARGET_VM;
+
+		assert_string_equal(item->group, "shop");
+		assert_string_equal(item->name, vm ? "db" : "lan");
+		assert_string_equal(item->action, vm ? "create" : "update");
+		assert_int_equal(item->fields.len, vm ? 1 : 0);
+		assert_string_equal(item->why, "the name is taken");
+	}
+	assert_ptr_not_equal(history.past.items[0].name, history.past.items[1].name);
+}
+
 static int release(void **unused)
 {
 	cb_arena_release(&arena);
@@ -277,6 +324,7 @@ int main(int argc, char **argv)
 		TEST(a_damaged_one_is_named_and_the_others_are_read),
 		TEST(a_path_means_all_below_it),
 		TEST(the_limit_counts_what_is_shown),
+		TEST(a_group_is_told_of_each_member),
 	};
 
 	if (argc > 1)
