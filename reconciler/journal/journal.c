@@ -357,9 +357,12 @@ int cb_journal_create(const char *state_dir, const char *id, const json_t *begin
 	int r;
 
 	*out = NULL;
-	if ((r = check_id(id, err)) < 0 || (r = cb_statedir_make(state_dir, "journal", err)) < 0 ||
-	    (r = cb_statedir_make(state_dir, "journal/closed", err)) < 0)
+	if ((r = check_id(id, err)) < 0)
 		return r;
+	/* Who may not use a directory was told so, and what to do. */
+	if ((r = cb_statedir_make(state_dir, "journal", err)) < 0 ||
+	    (r = cb_statedir_make(state_dir, "journal/closed", err)) < 0)
+		return err->hint ? r : cannot_begin(err);
 	/* The run that made these directories may have been killed before it synced their names. */
 	if ((r = cb_fs_sync_name(state_dir, err)) < 0 || (r = cb_fs_sync_dir(state_dir, err)) < 0)
 		return cannot_begin(err);
@@ -369,8 +372,10 @@ int cb_journal_create(const char *state_dir, const char *id, const json_t *begin
 	/* The leading dot keeps what a killed run leaves here out of every list. */
 	temporary = cb_arena_printf(&j->arena, "%s/.%s.XXXXXX", j->open_dir, id);
 	sweep(j->open_dir);
-	if ((j->fd = open_temporary(temporary)) < 0)
-		return cb_error_errno(err, errno, "cannot make a journal in '%s'", j->open_dir);
+	if ((j->fd = open_temporary(temporary)) < 0) {
+		(void)cb_error_errno(err, errno, "cannot make a journal in '%s'", j->open_dir);
+		return cannot_begin(err);
+	}
 	r = write_head(j, begin, plan, room, err);
 	if (r == 0)
 		r = publish(j, temporary, err);
