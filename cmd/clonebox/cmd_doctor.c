@@ -64,6 +64,28 @@ static void examine_host(struct cb_lane *lane, struct findings *out)
 	     "virsh net-start default; or give the vms `nics`");
 }
 
+static void examine_strays(struct cb_lane *lane, struct findings *out)
+{
+	const struct cb_observed *observed = &lane->planned.observed;
+	struct cb_arena *a = &lane->arena;
+	bool any = false;
+
+	cb_vec_each (const struct cb_domain, domain, &observed->domains) {
+		any = any || domain->stray;
+		if (domain->stray)
+			find(lane, out, BAD, "stray",
+			     cb_arena_printf(a, CB_STRAY_SAYS, domain->stray, domain->name),
+			     cb_arena_printf(a, CB_STRAY_TRY, domain->stray, domain->stray));
+	}
+	if (!observed->host.processes)
+		find(lane, out, WARNING, "stray",
+		     "whether a machine runs that libvirt has lost sight of cannot be seen from "
+		     "here",
+		     "run clonebox on the host, as root where /proc is mounted with hidepid");
+	else if (!any)
+		find(lane, out, GOOD, "stray", "libvirt knows of every machine that runs", "");
+}
+
 static void examine_pool(struct cb_lane *lane, struct findings *out)
 {
 	cb_auto_error struct cb_error err = {0};
@@ -130,6 +152,7 @@ static int print(const struct cb_cli *cli, struct cb_lanes *lanes)
 		if (lane->code)
 			continue;
 		examine_host(lane, &findings);
+		examine_strays(lane, &findings);
 		examine_pool(lane, &findings);
 		examine_state(cli, lane, &findings);
 		cb_str_printf(&text, "%s\n", lane->planned.observed.host.uri);

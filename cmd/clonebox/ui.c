@@ -47,6 +47,7 @@ int cb_ui_exit_code(enum cb_code code)
 	case CB_E_NOT_FOUND:
 	case CB_E_EXISTS:
 	case CB_E_TIMEOUT:
+	case CB_E_UNCLEAR:
 	case CB_E_UNSUPPORTED:
 	case CB_E_FAILED:
 		return CB_EXIT_FAILED;

@@ -431,6 +431,7 @@ static bool leaves_open(int r)
 	switch ((enum cb_code) - r) {
 	case CB_E_UNAVAILABLE:
 	case CB_E_TIMEOUT:
+	case CB_E_UNCLEAR:
 	case CB_E_INTERRUPTED:
 	case CB_E_CORRUPT:
 	case CB_E_INTERNAL:

@@ -73,6 +73,16 @@ void cb_run_tell(const struct cb_run *run, enum cb_event event, const struct cb_
 
 bool cb_run_interrupted(const struct cb_run *run);
 
+/* CB_E_CONFLICT while the machine runs although the host says that it is shut off: it is not
+ * started a second time, and nothing of it goes. */
+CB_CHECKED int cb_run_check_stray(struct cb_run *run, const char *uuid, const char *name,
+				  struct cb_error *err);
+/* The same of the machine that the step is about, and of all of the transaction: for `prepare`. */
+CB_CHECKED int cb_run_prepare_alone(struct cb_run *run, const struct cb_step *step,
+				    struct cb_error *err);
+CB_CHECKED int cb_run_prepare_all_alone(struct cb_run *run, const struct cb_step *step,
+					struct cb_error *err);
+
 /* Makes libvirt look at the pool, waiting for those who write to it. */
 CB_CHECKED int cb_run_refresh(struct cb_run *run, const char *pool, struct cb_error *err);
 

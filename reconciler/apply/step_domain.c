@@ -107,6 +107,14 @@ static int save_document(struct cb_run *run, const struct cb_step *step, struct 
 	return r;
 }
 
+/* What the machine has is about to change: not behind the back of one that runs. */
+static int prepare(struct cb_run *run, const struct cb_step *step, struct cb_error *err)
+{
+	int r = cb_run_prepare_alone(run, step, err);
+
+	return r < 0 ? r : save_document(run, step, err);
+}
+
 static int restore_document(struct cb_run *run, const struct cb_step *step, struct cb_error *err)
 {
 	struct cb_str document = {0};
@@ -151,6 +159,8 @@ static int undo_define(struct cb_run *run, const struct cb_step *step, struct cb
 
 	if (r == 0 && !edited)
 		r = stop_again(run, step, err);
+	if (r == 0 && !edited)
+		r = cb_run_prepare_alone(run, step, err);
 	if (r < 0 || !edited)
 		return r < 0 ? r : undefine(run, step, err);
 	(void)cb_error_set(err, CB_E_CONFLICT, "domain '%s' has been changed by hand since",
@@ -276,18 +286,16 @@ static int undo_rename(struct cb_run *run, const struct cb_step *step, struct cb
 	return r < 0 ? r : restore_document(run, step, err);
 }
 
-const struct cb_step_ops cb_step_DOMAIN_RENAME = {.probe = rename_probe,
-						  .prepare = save_document,
-						  .perform = rename_domain,
-						  .undo = undo_rename};
+const struct cb_step_ops cb_step_DOMAIN_RENAME = {
+	.probe = rename_probe, .prepare = prepare, .perform = rename_domain, .undo = undo_rename};
 const struct cb_step_ops cb_step_DOMAIN_DEFINE = {
 	.probe = define_probe, .perform = define, .learn = learn_fingerprint, .undo = undo_define};
 const struct cb_step_ops cb_step_DOMAIN_UPDATE = {.probe = update_probe,
-						  .prepare = save_document,
+						  .prepare = prepare,
 						  .perform = update,
 						  .learn = learn_fingerprint,
 						  .undo = undo_update};
 const struct cb_step_ops cb_step_DOMAIN_UNDEFINE = {.probe = undefine_probe,
-						    .prepare = save_document,
+						    .prepare = prepare,
 						    .perform = undefine_checked,
 						    .undo = undo_undefine};

@@ -104,6 +104,23 @@ static int undo_live(struct cb_run *run, const struct cb_step *step, struct cb_e
 	return r == -CB_E_CONFLICT || r == -CB_E_NOT_FOUND ? 0 : r;
 }
 
+/* A start that was asked for and that libvirt knows nothing of may have worked all the same: then
+ * the guest runs, on the disks that going back would delete. Neither way, before somebody has
+ * looked. */
+static int check_lost_start(struct cb_run *run, const struct cb_step *step, struct cb_error *err)
+{
+	enum cb_step_state state = cb_journal_state(run->journal, step->n);
+	int r;
+
+	if (state == CB_STEP_UNTOUCHED || state == CB_STEP_UNDONE)
+		return 0;
+	r = cb_run_prepare_alone(run, step, err);
+	if (r != -CB_E_CONFLICT)
+		return r;
+	err->code = CB_E_UNCLEAR;
+	return -CB_E_UNCLEAR;
+}
+
 /* A start that is under way, asked for by a run that has died, is waited out. If libvirtd died in
  * the middle of it, it may never end: the machine has not run, and is started afresh. */
 static int start_probe(struct cb_run *run, const struct cb_step *step, enum cb_probe *out,
@@ -121,8 +138,9 @@ static int start_probe(struct cb_run *run, const struct cb_step *step, enum cb_p
 		if (r < 0 && r != -CB_E_NOT_FOUND)
 			return r;
 		if (!domain.starting) {
+			cb_error_release(err);
 			*out = r == 0 && domain.active ? CB_PROBE_DONE : CB_PROBE_ABSENT;
-			return 0;
+			return *out == CB_PROBE_DONE ? 0 : check_lost_start(run, step, err);
 		}
 		if (cb_clock_ms() > until || cb_run_interrupted(run)) {
 			*out = CB_PROBE_PARTIAL;
@@ -249,8 +267,10 @@ static int shut_down(struct cb_run *run, const struct cb_step *step, struct cb_e
  * nothing more that could be taken back. */
 static int restart(struct cb_run *run, const struct cb_step *step, struct cb_error *err)
 {
-	int r = start(run, step, err);
+	int r = cb_run_prepare_alone(run, step, err);
 
+	if (r == 0)
+		r = start(run, step, err);
 	if (r == 0 || r == -CB_E_UNAVAILABLE || (r == -CB_E_TIMEOUT && run->driver->lost))
 		return r;
 	cb_run_tell(run, CB_EVENT_KEPT, step, err->message);
@@ -262,7 +282,9 @@ const struct cb_step_ops cb_step_DOMAIN_AUTOSTART = {
 	.probe = autostart_probe, .perform = autostart, .undo = undo_autostart};
 const struct cb_step_ops cb_step_DOMAIN_LIVE = {
 	.best_effort = true, .probe = live_probe, .perform = live, .undo = undo_live};
-const struct cb_step_ops cb_step_DOMAIN_START = {
-	.probe = start_probe, .perform = start, .undo = undo_start};
+const struct cb_step_ops cb_step_DOMAIN_START = {.probe = start_probe,
+						 .prepare = cb_run_prepare_alone,
+						 .perform = start,
+						 .undo = undo_start};
 const struct cb_step_ops cb_step_DOMAIN_SHUTDOWN = {
 	.probe = shutdown_probe, .perform = shut_down, .undo = restart};

@@ -174,7 +174,8 @@ int cb_run_volume_used(struct cb_run *run, const struct cb_step *step, bool *out
 	return r;
 }
 
-int cb_run_delete_volume(struct cb_run *run, const struct cb_step *step, struct cb_error *err)
+/* Of a machine that is known to be off. */
+static int delete_volume(struct cb_run *run, const struct cb_step *step, struct cb_error *err)
 {
 	cb_auto_arena struct cb_arena arena = {0};
 	const char *pool = cb_step_arg(step, "pool"), *name = cb_step_arg(step, "volume");
@@ -197,7 +198,14 @@ int cb_run_delete_volume(struct cb_run *run, const struct cb_step *step, struct 
 	return r == -CB_E_NOT_FOUND ? 0 : r;
 }
 
+int cb_run_delete_volume(struct cb_run *run, const struct cb_step *step, struct cb_error *err)
+{
+	int r = cb_run_prepare_all_alone(run, step, err);
+
+	return r < 0 ? r : delete_volume(run, step, err);
+}
+
 const struct cb_step_ops cb_step_VOLUME_CREATE = {
 	.creates = true, .probe = create_probe, .perform = create, .undo = cb_run_delete_volume};
-const struct cb_step_ops cb_step_VOLUME_DELETE = {.probe = delete_probe,
-						  .perform = cb_run_delete_volume};
+const struct cb_step_ops cb_step_VOLUME_DELETE = {
+	.probe = delete_probe, .prepare = cb_run_prepare_all_alone, .perform = delete_volume};

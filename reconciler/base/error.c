@@ -116,6 +116,8 @@ const char *cb_code_name(enum cb_code code)
 		return "unavailable";
 	case CB_E_TIMEOUT:
 		return "timeout";
+	case CB_E_UNCLEAR:
+		return "unclear";
 	case CB_E_UNSUPPORTED:
 		return "unsupported";
 	case CB_E_DENIED:

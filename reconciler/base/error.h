@@ -30,6 +30,7 @@ enum cb_code {
 	CB_E_BUSY,        /* another run holds the lock */
 	CB_E_UNAVAILABLE, /* libvirt cannot be reached or did not answer: nothing is known */
 	CB_E_TIMEOUT,     /* it took too long: the effect may still come */
+	CB_E_UNCLEAR,     /* the host answers, and cannot be right: a person has to look first */
 	CB_E_UNSUPPORTED, /* this libvirt or this version of clonebox cannot do it */
 	CB_E_DENIED,      /* permission */
 	CB_E_FAILED,      /* libvirt said no, for good */

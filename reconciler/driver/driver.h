@@ -202,7 +202,12 @@ struct cb_driver_ops {
 	 * CB_E_UNSUPPORTED for what cannot change live. */
 	CB_CHECKED int (*domain_live)(struct cb_driver *driver, const char *uuid, const char *path,
 				      const struct cb_value *value, struct cb_error *err);
-	/* Already running is success. */
+	/* The process that runs this machine although the host says that it is shut off, or does
+	 * not know it (any more): it lost sight of it, and its disks are in use. One that is just
+	 * ending is waited for. 0: none; or there is no telling, unless cb_host.processes. */
+	CB_CHECKED int (*domain_stray)(struct cb_driver *driver, const char *uuid, int *pid,
+				       struct cb_error *err);
+	/* Already running is success. A stray is not looked for. */
 	CB_CHECKED int (*domain_start)(struct cb_driver *driver, const char *uuid,
 				       struct cb_error *err);
 	/* Only asks the guest; returns at once. CB_E_UNSUPPORTED: this way does not exist (no

@@ -27,6 +27,7 @@
 	OP(CHANGES, SLOW,    domain_undefine,  CB_P(const char *uuid), CB_P(uuid)) \
 	OP(CHANGES, SLOW,    domain_autostart, CB_P(const char *uuid, bool on), CB_P(uuid, on)) \
 	OP(CHANGES, SLOW,    domain_live,      CB_P(const char *uuid, const char *path, const struct cb_value *v), CB_P(uuid, path, v)) \
+	OP(READS,   QUICK,   domain_stray,     CB_P(const char *uuid, int *pid), CB_P(uuid, pid)) \
 	OP(CHANGES, SLOW,    domain_start,     CB_P(const char *uuid), CB_P(uuid)) \
 	OP(CHANGES, SLOW,    domain_shutdown,  CB_P(const char *uuid, enum cb_shutdown how), CB_P(uuid, how)) \
 	OP(CHANGES, SLOW,    domain_power_off, CB_P(const char *uuid), CB_P(uuid)) \

@@ -18,12 +18,23 @@ struct cb_host {
 	bool uefi;                  /* firmware for it is installed */
 	bool virtiofs;              /* directories can be shared with it */
 	bool local;                 /* reached through a local socket: same kernel as ours */
+	bool processes;             /* its emulators can be seen by us as processes */
 	unsigned cpus;
 	uint64_t memory_mb, free_memory_mb; /* 0: the host does not say */
 	/* As whom it runs its emulators, if it says so. */
 	bool emulator_known;
 	unsigned emulator_uid, emulator_gid;
 };
+
+/* What people are told of a stray, of everywhere the same: the process, the machine's name; and
+ * what to try. */
+#define CB_STRAY_SAYS                                                                              \
+	"QEMU (process %d) runs '%s', although libvirt says that it is shut off: a second one, "   \
+	"or "                                                                                      \
+	"a deletion, would ruin its disks"
+#define CB_STRAY_TRY                                                                               \
+	"restart libvirt's daemon, which may find it again; else shut the guest down from inside " \
+	"and, if process %d is still there then, end that one (kill %d)"
 
 /* Whose a domain is (docs/decisions.md). Filled in by observe, not by the driver. */
 enum cb_ownership {
@@ -39,6 +50,8 @@ struct cb_domain {
 	const char *name;
 	bool active, persistent;
 	bool starting; /* active, but libvirt is still at it; from driver->domain only */
+	int stray;     /* not active, but this process runs it; 0: none that could be seen. From
+			* driver->domains only */
 	bool managed_save, snapshots, checkpoints, nvram; /* what undefine has to be told of */
 	/* SHA-256 of the persistent document as libvirt shows it without secrets. */
 	const char *fingerprint;

@@ -219,6 +219,31 @@ static void check_paths(const struct checker *checker)
 	}
 }
 
+static bool is_changed(const struct cb_plan *plan, const struct cb_domain *domain)
+{
+	cb_vec_each (const struct cb_transaction, transaction, &plan->transactions) {
+		if (strcmp(transaction->uuid, domain->uuid) == 0)
+			return true;
+		cb_vec_each (const struct cb_member, member, &transaction->members) {
+			if (strcmp(member->uuid, domain->uuid) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Case 28: what libvirt says of such a machine is not so. */
+static void check_stray(const struct checker *checker)
+{
+	const struct cb_domain *domain = checker->change->domain;
+
+	if (checker->change->target != CB_TARGET_VM || !domain || !domain->stray)
+		return;
+	report(checker, is_changed(checker->plan, domain) ? CB_PROBLEM : CB_WARNING, "vm.stray",
+	       cb_arena_printf(checker->arena, CB_STRAY_SAYS, domain->stray, domain->name),
+	       cb_arena_printf(checker->arena, CB_STRAY_TRY, domain->stray, domain->stray));
+}
+
 static bool starts(const struct cb_transaction *transaction)
 {
 	cb_vec_each (const struct cb_step, step, &transaction->steps) {
@@ -320,6 +345,10 @@ void cb_plan_check(struct cb_arena *arena, const struct cb_plan_input *input, st
 {
 	struct checker checker = {.arena = arena, .input = input, .plan = plan};
 
+	cb_vec_each (const struct cb_change, change, input->changes) {
+		checker.change = change;
+		check_stray(&checker);
+	}
 	cb_vec_each (const struct cb_transaction, transaction, &plan->transactions) {
 		checker.change = change_of(input, transaction);
 		if (transaction->target != CB_TARGET_VM || transaction->action == CB_ACTION_DELETE)

@@ -5,6 +5,8 @@
 
 const char *cb_render_condition(const struct cb_change *change)
 {
+	if (change->domain && change->domain->stray)
+		return "stray";
 	if (change->refusal)
 		return "refused";
 	if (change->due)
@@ -91,8 +93,19 @@ static void add_line(struct cb_str *out, const struct row *row, enum cb_colour c
 	cb_str_add(out, "\n");
 }
 
+/* It runs behind libvirt's back. */
+static void add_stray(struct cb_str *out, const struct cb_domain *domain)
+{
+	cb_str_printf(out, CB_STRAY_SAYS "; " CB_STRAY_TRY, domain->stray, domain->name,
+		      domain->stray, domain->stray);
+}
+
 static void detail_of(struct cb_str *out, const struct cb_change *change)
 {
+	if (change->domain && change->domain->stray) {
+		add_stray(out, change->domain);
+		return;
+	}
 	if (change->refusal) {
 		cb_str_add(out, change->refusal);
 		return;
@@ -125,12 +138,16 @@ static void each_row(const struct cb_status *status, void (*show)(void *ctx, con
 		show(ctx, &row);
 	}
 	cb_vec_each (const struct cb_domain, domain, &status->observed->domains) {
+		cb_auto_str struct cb_str detail = {0};
+
 		if (!is_orphan(domain, status->changes))
 			continue;
+		if (domain->stray)
+			add_stray(&detail, domain);
 		row.name = domain->name;
-		row.condition = "orphan";
+		row.condition = domain->stray ? "stray" : "orphan";
 		row.domain = domain;
-		row.detail = "not in the manifest any more";
+		row.detail = domain->stray ? detail.text : "not in the manifest any more";
 		row.addresses = &status->addresses[domain - status->observed->domains.items];
 		show(ctx, &row);
 	}

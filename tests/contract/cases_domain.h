@@ -630,6 +630,49 @@ static void a_domain_starts_and_stops(struct fixture *f)
 	assert_null(in_list(f, &all));
 }
 
+static int stray_of(struct fixture *f)
+{
+	int pid = -1;
+
+	OK(f, domain_stray, f->uuid, &pid);
+	return pid;
+}
+
+static void a_machine_that_the_host_runs_is_no_stray(struct fixture *f)
+{
+	struct cb_domains all;
+
+	assert_int_equal(stray_of(f), 0);
+	cb_test_define(f);
+	assert_int_equal(stray_of(f), 0);
+	OK(f, domain_start, f->uuid);
+	assert_int_equal(stray_of(f), 0);
+	assert_int_equal(in_list(f, &all)->stray, 0);
+	OK(f, domain_power_off, f->uuid);
+	assert_int_equal(stray_of(f), 0);
+	assert_int_equal(in_list(f, &all)->stray, 0);
+}
+
+static void a_machine_behind_the_hosts_back_is_found(struct fixture *f)
+{
+	struct cb_domains all;
+	struct cb_host host;
+	int pid;
+
+	OK(f, host, &f->arena, &host);
+	assert_true(host.processes);
+	cb_test_define(f);
+	pid = cb_test_begin_stray(f);
+	assert_true(pid > 0);
+	assert_int_equal(stray_of(f), pid);
+	assert_int_equal(in_list(f, &all)->stray, pid);
+	/* What it runs stays what it is, also where the definition goes. */
+	OK(f, domain_undefine, f->uuid);
+	assert_int_equal(stray_of(f), pid);
+	cb_test_end_stray(f, pid);
+	assert_int_equal(stray_of(f), 0);
+}
+
 static void a_running_machine_keeps_its_old_definition(struct fixture *f)
 {
 	struct cb_spec set = {0};
@@ -1015,6 +1058,8 @@ static const struct test_case domain_cases[] = {
 	CASE(an_undefined_domain_is_restored_as_it_was, 0),
 	CASE(a_restored_domain_takes_no_name_away, 0),
 	CASE(a_domain_starts_and_stops, 0),
+	CASE(a_machine_that_the_host_runs_is_no_stray, 0),
+	CASE(a_machine_behind_the_hosts_back_is_found, CB_WORLD_FILES),
 	CASE(a_running_machine_keeps_its_old_definition, 0),
 	CASE(what_changes_live_leaves_the_definition, 0),
 	CASE(without_an_agent_nobody_is_asked, CB_WORLD_TRANSFER),

@@ -67,6 +67,10 @@ void cb_expect(struct fixture *f, int r, int code, const char *what, const char 
 const char *cb_test_directory(void);
 /* Puts a file beside the volumes, unknown to the host. */
 void cb_test_foreign_file(struct fixture *f, const char *name, const char *content);
+/* Something that runs the fixture's machine as far as anybody can see, and that the host has not
+ * started: its process. It ends with this program at the latest. */
+int cb_test_begin_stray(struct fixture *f);
+void cb_test_end_stray(struct fixture *f, int pid);
 /* The file's content, as the digest of its first `size` bytes; false where it is not there. */
 bool cb_test_has_content(struct fixture *f, const char *name, const char *content);
 

@@ -5,11 +5,13 @@
 #include "tests/contract/contract.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "reconciler/base/fs.h"
@@ -275,6 +277,68 @@ void cb_test_foreign_file(struct fixture *f, const char *name, const char *conte
 	}
 	cb_expect(f, cb_fs_write_atomic(path, content, strlen(content), &f->err), 0, "write",
 		  __FILE__, __LINE__);
+}
+
+static void fake_stray(struct fixture *f, int pid)
+{
+	const char *path = fake_path(&f->arena);
+	json_auto_t *state = json_load_file(path, 0, NULL);
+	json_t *strays = json_object();
+
+	if (pid)
+		json_object_set_new(strays, f->uuid, json_integer(pid));
+	json_object_set_new(state, "strays", strays);
+	assert_int_equal(json_dump_file(state, path, 0), 0);
+}
+
+/* A shell that waits for the end of its input, with an emulator's arguments behind its own. */
+static void wait_as_emulator(const char *uuid, int input)
+{
+	(void)dup2(input, STDIN_FILENO);
+	(void)execl("/bin/sh", "qemu-system-x86_64", "-c", "read end", "sh", "-name",
+		    "guest=contract,debug-threads=on", "-uuid", uuid, (char *)NULL);
+	_exit(127);
+}
+
+static int stray_input = -1;
+
+static bool is_emulator(struct fixture *f, int pid)
+{
+	cb_auto_error struct cb_error err = {0};
+	cb_auto_str struct cb_str text = {0};
+	const char *path = cb_arena_printf(&f->arena, "/proc/%d/cmdline", pid);
+
+	return cb_fs_read(path, 4096, &text, &err) == 0 && text.len > 0 &&
+	       strcmp(text.text, "qemu-system-x86_64") == 0;
+}
+
+int cb_test_begin_stray(struct fixture *f)
+{
+	int ends[2], pid;
+
+	if (!(f->world->offers & CB_WORLD_XML)) {
+		fake_stray(f, 4711);
+		return 4711;
+	}
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	pid = fork();
+	if (pid == 0)
+		wait_as_emulator(f->uuid, ends[0]);
+	(void)close(ends[0]);
+	stray_input = ends[1];
+	while (!is_emulator(f, pid))
+		cb_clock_sleep_ms(10);
+	return pid;
+}
+
+void cb_test_end_stray(struct fixture *f, int pid)
+{
+	if (!(f->world->offers & CB_WORLD_XML)) {
+		fake_stray(f, 0);
+		return;
+	}
+	(void)close(stray_input);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
 bool cb_test_has_content(struct fixture *f, const char *name, const char *content)

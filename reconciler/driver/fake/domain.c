@@ -163,6 +163,14 @@ static int by_name(const void *a, const void *b)
 	return strcmp(left->name, right->name);
 }
 
+static int stray_of(const json_t *state, const char *uuid)
+{
+	const json_t *domain = json_object_get(json_object_get(state, "domains"), uuid);
+	uint64_t pid = cb_fake_number(domain, "stray");
+
+	return (int)(pid ? pid : cb_fake_number(json_object_get(state, "strays"), uuid));
+}
+
 int cb_fake_domains(struct cb_driver *driver, struct cb_arena *arena, struct cb_domains *out,
 		    struct cb_error *err)
 {
@@ -175,7 +183,12 @@ int cb_fake_domains(struct cb_driver *driver, struct cb_arena *arena, struct cb_
 	if (r < 0)
 		return r;
 	json_object_foreach(cb_fake_object(state, "domains"), uuid, domain)
-		cb_vec_push(arena, out, read_domain(arena, uuid, domain, false));
+	{
+		struct cb_domain item = read_domain(arena, uuid, domain, false);
+
+		item.stray = item.active ? 0 : stray_of(state, uuid);
+		cb_vec_push(arena, out, item);
+	}
 	if (out->len > 0)
 		qsort(out->items, out->len, sizeof(*out->items), by_name);
 	return 0;
@@ -446,6 +459,20 @@ static int check_start(json_t *state, json_t *document, struct cb_error *err)
 	}
 	if (is_uefi(document) && !cb_fake_can(state, "uefi", true))
 		return cb_error_set(err, CB_E_FAILED, "there is no UEFI firmware");
+	return 0;
+}
+
+int cb_fake_domain_stray(struct cb_driver *driver, const char *uuid, int *pid, struct cb_error *err)
+{
+	json_auto_t *state = NULL;
+	json_t *domain;
+	int r = cb_fake_load(driver, &state, err);
+
+	*pid = 0;
+	if (r < 0)
+		return r;
+	domain = json_object_get(cb_fake_object(state, "domains"), uuid);
+	*pid = cb_fake_flag(domain, "active") ? 0 : stray_of(state, uuid);
 	return 0;
 }
 

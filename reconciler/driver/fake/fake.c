@@ -141,6 +141,7 @@ int cb_fake_host(struct cb_driver *driver, struct cb_arena *arena, struct cb_hos
 		.uefi = cb_fake_can(state, "uefi", true),
 		.virtiofs = cb_fake_can(state, "virtiofs", true),
 		.local = cb_fake_can(state, "local", false),
+		.processes = true,
 		.cpus = 4,
 		.memory_mb = 16 * 1024,
 		.free_memory_mb = 12 * 1024,

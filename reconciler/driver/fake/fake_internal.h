@@ -6,12 +6,14 @@
  *	pools         NAME: uuid, path, active, autostart, known {FILE: true}
  *	directories   PATH: FILE: format, capacity, written, digest, ...; the bytes that were
  *	              uploaded stand in files of a directory beside the JSON file (bytes.c)
+ *	strays        UUID: the number of a process that runs the machine behind the host's back
  *	networks      NAME: uuid, active, autostart, document {path: value}; or, in short, "active"
  *	              or "inactive" for one like libvirt's default
  *
  * A pool shows the files of its directory that it knew at the last refresh. Tests may put knobs
  * beside the rest:
- *	into a domain  "agent": true (a guest agent answers), "deaf": true (ACPI has no effect),
+ *	into a domain  "stray": as in `strays`, as long as it is defined
+ *	               "agent": true (a guest agent answers), "deaf": true (ACPI has no effect),
  *	               "addresses": [{"mac", "address"}]
  *	at the top     "kvm": true, "uefi": false, "passt": false, "virtiofs": false (what the host
  *	               can or cannot do), "free_memory_mb"
@@ -107,6 +109,7 @@ CB_OP(domain_undefine, const char *uuid, struct cb_error *err);
 CB_OP(domain_autostart, const char *uuid, bool on, struct cb_error *err);
 CB_OP(domain_live, const char *uuid, const char *path, const struct cb_value *value,
       struct cb_error *err);
+CB_OP(domain_stray, const char *uuid, int *pid, struct cb_error *err);
 CB_OP(domain_start, const char *uuid, struct cb_error *err);
 CB_OP(domain_shutdown, const char *uuid, enum cb_shutdown how, struct cb_error *err);
 CB_OP(domain_power_off, const char *uuid, struct cb_error *err);

@@ -124,6 +124,10 @@ static int connect_host(struct cb_libvirt *host, const char *uri, struct cb_erro
 	host->socket = cb_socket_after(&search, kind);
 	if (r == 0)
 		watch_socket(host, kind);
+	/* Where the socket could not be told the emulators may be ours to see all the same: what is
+	 * found is true, wherever it was looked for. */
+	host->processes = r == 0 && kind == CB_SOCKET_UNIX &&
+			  (host->socket < 0 || cb_process_sees_peer("/proc", host->socket));
 	return r;
 }
 

@@ -141,5 +141,5 @@ int cb_libvirt_domains(struct cb_driver *driver, struct cb_arena *arena, struct 
 	}
 	if (out->len > 0)
 		qsort(out->items, out->len, sizeof(*out->items), by_name);
-	return 0;
+	return cb_strays_mark(host, out, err);
 }

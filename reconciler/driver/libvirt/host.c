@@ -103,6 +103,7 @@ static int read_names(struct cb_libvirt *host, struct cb_arena *arena, struct cb
 	out->hostname = cb_arena_strdup(arena, hostname);
 	out->type = cb_arena_strdup(arena, type);
 	out->local = is_local(uri);
+	out->processes = host->processes;
 	return 0;
 }
 

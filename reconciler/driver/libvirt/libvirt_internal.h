@@ -5,6 +5,7 @@
  *	deadline.c watch.h socket.h
  *	                        operations that end in time; the clock; a connection's socket
  *	domain.c   domains.c    one domain; all of them
+ *	stray.c    process.h    emulators that libvirt has lost sight of
  *	define.c   rename.c     documents: define, patch, restore, undefine; another name
  *	guest.c                 what a running guest says of itself
  *	document.c stamp.c      domain XML as values; a new domain's XML
@@ -25,6 +26,7 @@
 #include <libxml/tree.h>
 
 #include "reconciler/driver/driver.h"
+#include "reconciler/driver/libvirt/process.h"
 #include "reconciler/driver/libvirt/watch.h"
 
 struct cb_libvirt {
@@ -34,6 +36,7 @@ struct cb_libvirt {
 	int socket;             /* that `watch` owns */
 	struct cb_watch *watch; /* NULL: the socket is not known, or there is none */
 	uint64_t limit_ms;      /* of the operation that runs */
+	bool processes;         /* as of cb_host */
 };
 
 static inline struct cb_libvirt *cb_libvirt_of(struct cb_driver *driver)
@@ -256,6 +259,10 @@ CB_CHECKED int cb_domain_lookup(struct cb_libvirt *host, const char *uuid, virDo
 CB_CHECKED int cb_domain_is_active(struct cb_libvirt *host, virDomainPtr domain, bool *out,
 				   struct cb_error *err);
 
+/* stray.c: fills in `stray` of those that are not active. */
+CB_CHECKED int cb_strays_mark(struct cb_libvirt *host, struct cb_domains *domains,
+			      struct cb_error *err);
+
 /* prefetch.c: the persistent documents of many domains, each asked for while the last is read.
  * Every one of the list is to be taken, in its order, or the rest dropped by stopping. */
 struct cb_fetched {
@@ -352,6 +359,7 @@ CB_OP(domain_undefine, const char *uuid, struct cb_error *err);
 CB_OP(domain_autostart, const char *uuid, bool on, struct cb_error *err);
 CB_OP(domain_live, const char *uuid, const char *path, const struct cb_value *value,
       struct cb_error *err);
+CB_OP(domain_stray, const char *uuid, int *pid, struct cb_error *err);
 CB_OP(domain_start, const char *uuid, struct cb_error *err);
 CB_OP(domain_shutdown, const char *uuid, enum cb_shutdown how, struct cb_error *err);
 CB_OP(domain_power_off, const char *uuid, struct cb_error *err);
