@@ -220,6 +220,11 @@ static void settle_lane(const struct cb_cli *cli, struct cb_lane *lane)
 	enum cb_recovery recovery =
 		lane->request.destroy || cli->allow_destroy ? CB_RECOVER_AUTO : CB_RECOVER_SPARING;
 
+	const struct cb_late_consent consent = {.force_off = cli->allow_force_off,
+						.shutdown_timeout = cli->shutdown_timeout,
+						.about = &lane->request};
+
+	cb_session_consent(lane->session, &consent);
 	if (cb_session_settle(lane->session, NULL, recovery, &lane->arena, &lane->settled, &err) <
 	    0)
 		cb_lane_fail(lane, &err);

@@ -72,6 +72,20 @@ static const char *host_of(const struct cb_cli *cli, struct cb_arena *arena, con
 	return uri;
 }
 
+/* What is allowed now holds for all that the command settles: it was asked for by name, or all of
+ * it was. */
+static int open_session(const struct cb_cli *cli, const char *uri, struct cb_arena *arena,
+			struct cb_session **out, struct cb_error *err)
+{
+	const struct cb_late_consent consent = {.force_off = cli->allow_force_off,
+						.shutdown_timeout = cli->shutdown_timeout};
+	int r = cb_ui_session(cli, uri, arena, out, err);
+
+	if (r == 0)
+		cb_session_consent(*out, &consent);
+	return r;
+}
+
 /* One transaction, or (id NULL) all of the host. */
 static int settle(const struct cb_cli *cli, const char *id, enum cb_recovery recovery)
 {
@@ -82,7 +96,7 @@ static int settle(const struct cb_cli *cli, const char *id, enum cb_recovery rec
 	int r, code;
 
 	cb_ui_catch_signals();
-	r = cb_ui_session(cli, id ? host_of(cli, &arena, id) : NULL, &arena, &session, &err);
+	r = open_session(cli, id ? host_of(cli, &arena, id) : NULL, &arena, &session, &err);
 	if (r == 0)
 		r = cb_session_settle(session, id, recovery, &arena, &results, &err);
 	code = r < 0 ? cb_ui_error(&err) : report_settled(cli, &results);
@@ -98,7 +112,7 @@ static int settle_host(const struct cb_cli *cli, const char *uri, struct cb_aren
 	cb_auto_error struct cb_error err = {0};
 	struct cb_session *session = NULL;
 	/* Where not even the plan was written, any host will do: nothing has been done. */
-	int r = cb_ui_session(cli, uri[0] ? uri : NULL, arena, &session, &err);
+	int r = open_session(cli, uri[0] ? uri : NULL, arena, &session, &err);
 
 	if (r == 0)
 		r = cb_session_settle(session, NULL, CB_RECOVER_AUTO, arena, results, &err);
@@ -224,7 +238,7 @@ static int force(const struct cb_cli *cli)
 	int r, code;
 
 	cb_ui_catch_signals();
-	r = cb_ui_session(cli, host_of(cli, &arena, cli->transaction_id), &arena, &session, &err);
+	r = open_session(cli, host_of(cli, &arena, cli->transaction_id), &arena, &session, &err);
 	if (r == 0)
 		r = cb_session_settle(session, cli->transaction_id, CB_RECOVER_AUTO, &arena,
 				      &results, &err);

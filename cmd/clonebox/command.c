@@ -29,6 +29,7 @@ enum cb_option_group {
 	ORIGIN = 1 << 16,
 	START = 1 << 17,
 	PAST = 1 << 18,
+	SETTLE = 1 << 19, /* what was begun */
 };
 
 enum id {
@@ -98,11 +99,11 @@ static const struct cb_option options[] = {
 	{OPT_ALLOW_DESTROY, "allow-destroy", 0, NULL, APPLY, "destroy vms whose state is absent"},
 	{OPT_APPROVE, "approve", 0, "PATTERN", APPLY | DESTROY, "approve operations that .clonebox-policy.yaml wants approved: vm.delete, 'vm.*'"},
 	{OPT_PRUNE, "prune", 0, NULL, SAVE | APPLY, "destroy what these manifests made and do not speak of any more (needs `owner:`)"},
-	{OPT_ALLOW_FORCE_OFF, "allow-force-off", 0, NULL, PLAN | DESTROY, "pull the plug of guests that do not shut down"},
+	{OPT_ALLOW_FORCE_OFF, "allow-force-off", 0, NULL, PLAN | DESTROY | SETTLE, "pull the plug of guests that do not shut down"},
 	{OPT_ALLOW_UNKNOWN, "allow-unknown", 0, NULL, PLAN, "go on where the host does not say what it has"},
 	{OPT_ATOMIC, "atomic", 0, NULL, PLAN | DESTROY, "all changes of the host together or none, as one group"},
 	{OPT_MAX_DELETIONS, "max-deletions", 0, "N", APPLY | DESTROY, "destroy at most N vms (default 1)"},
-	{OPT_SHUTDOWN_TIMEOUT, "shutdown-timeout", 0, "TIME", PLAN | DESTROY, "how long a guest may take to shut down"},
+	{OPT_SHUTDOWN_TIMEOUT, "shutdown-timeout", 0, "TIME", PLAN | DESTROY | SETTLE, "how long a guest may take to shut down"},
 	{OPT_TRASH_TTL, "trash-ttl", 0, "TIME", APPLY | DESTROY, "how long what goes to the trash is kept"},
 	{OPT_TAKE_OVER, "take-over", 0, NULL, PLAN | DESTROY, "manage vms that came from another manifest of the same owner"},
 	{OPT_CONNECT_TIMEOUT, "connect-timeout", 0, "TIME", HOST, "how long a host may take to answer at all"},
@@ -161,9 +162,9 @@ static const struct cb_command commands[] = {
 	{"trash", "list | restore VM | purge [VM]...", 1, SIZE_MAX, "vms that went to the trash: list them, bring one back, remove them for good",
 	 FILES | HOST | OUTPUT | CHANGE, cb_cmd_trash, CB_NAMES_TRASH},
 	{"recover", "", 0, 0, "finish or take back what a crashed run left",
-	 HOST | OUTPUT | CHANGE | RECOVER, cb_cmd_recover},
+	 HOST | OUTPUT | CHANGE | RECOVER | SETTLE, cb_cmd_recover},
 	{"transaction", "list | show ID | resume ID | rollback ID", 1, 2, "look into the journal, settle one transaction",
-	 HOST | OUTPUT | CHANGE, cb_cmd_transaction},
+	 HOST | OUTPUT | CHANGE | SETTLE, cb_cmd_transaction},
 	{"history", "[VM]...", 0, SIZE_MAX, "show who changed what, when, from which manifest; newest first",
 	 STATE | OUTPUT | PAST, cb_cmd_history},
 	{"blame", "VM [KEY]", 1, 2, "show who last set each field of a vm, or one of them",

@@ -43,6 +43,10 @@ struct cb_apply_context {
 	int (*seed)(void *ctx, const struct cb_transaction *transaction, const struct cb_step *step,
 		    struct cb_str *out, struct cb_error *err);
 	void *seed_ctx;
+	/* Recovery alone: what somebody allows now of a step that can be done by force and was
+	 * planned without; as it goes into the journal. NULL: nothing. May be NULL. */
+	json_t *(*consent)(void *ctx, const struct cb_step *step);
+	void *consent_ctx;
 	/* Makes all that was written durable. NULL: the host's kernel is not ours. */
 	int (*barrier)(void *ctx, struct cb_error *err);
 	void *barrier_ctx;

@@ -608,6 +608,28 @@ static int is_unused(struct cb_run *run, bool *out, struct cb_error *err)
 	return 0;
 }
 
+/* Force that somebody allows now holds from now on, whatever becomes of this run. */
+static int note_consent(struct cb_run *run, struct cb_error *err)
+{
+	struct cb_apply_context *context = run->context;
+
+	cb_vec_each (const struct cb_step, step, &run->transaction->steps) {
+		json_auto_t *consent = NULL;
+		int r;
+
+		if (!ops_table[step->kind]->forcible || !context->consent ||
+		    cb_spec_bool(&step->args, "force", false) ||
+		    cb_journal_consent(run->journal, step->n) ||
+		    cb_journal_state(run->journal, step->n) == CB_STEP_DONE)
+			continue;
+		consent = context->consent(context->consent_ctx, step);
+		if (consent && (r = cb_journal_step(run->journal, CB_RECORD_CONSENT, step->n,
+						    consent, err)) < 0)
+			return r;
+	}
+	return 0;
+}
+
 int cb_apply_recover(struct cb_apply_context *context, struct cb_journal *journal,
 		     const struct cb_transaction *transaction, enum cb_recovery recovery,
 		     enum cb_outcome *outcome, struct cb_error *err)
@@ -643,6 +665,8 @@ int cb_apply_recover(struct cb_apply_context *context, struct cb_journal *journa
 	}
 	if (recovery != CB_RECOVER_DECIDE)
 		cb_run_tell(&run, CB_EVENT_RECOVERY, NULL, "finishing");
+	if ((r = note_consent(&run, err)) < 0)
+		return r;
 	r = go_forward(&run, outcome, err);
 	if (r < 0 && *outcome == CB_OUTCOME_ROLLED_BACK) {
 		cb_log(CB_LOG_WARN, "recovery-rolled-back", "transaction %s: %s", transaction->id,

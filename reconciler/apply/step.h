@@ -31,7 +31,8 @@ struct cb_run {
 };
 
 struct cb_step_ops {
-	bool trusted; /* probe believes `done`: the effect is made durable before it is recorded */
+	bool trusted;  /* probe believes `done`: the effect is made durable before it is recorded */
+	bool forcible; /* can be done by force: planned with `force`, or consented to later */
 	bool best_effort;  /* done, too, where the host turned out not to be able to do it */
 	bool holds_others; /* later steps make their things in it */
 	bool creates; /* a new object under a name of this transaction's own: one that has the name

@@ -221,13 +221,16 @@ static int wait_off(struct cb_run *run, const struct cb_step *step, uint64_t unt
 /* Both ways are asked for: the agent may be there and dead, ACPI may be heard by nobody. */
 static int shut_down(struct cb_run *run, const struct cb_step *step, struct cb_error *err)
 {
-	uint64_t budget = (uint64_t)cb_spec_int(&step->args, "timeout", 60) * 1000;
+	const json_t *consent = cb_journal_consent(run->journal, step->n);
+	uint64_t budget =
+		1000 * (consent ? (uint64_t)json_integer_value(json_object_get(consent, "timeout"))
+				: (uint64_t)cb_spec_int(&step->args, "timeout", 60));
 	uint64_t begun = cb_clock_ms();
 	const char *uuid = cb_step_arg(step, "uuid");
 	bool off = false;
 	int r = 0;
 
-	bool force = cb_spec_bool(&step->args, "force", false);
+	bool force = consent || cb_spec_bool(&step->args, "force", false);
 
 	for (int how = CB_SHUTDOWN_AGENT; how <= CB_SHUTDOWN_ACPI && !off && !run->deaf; how++) {
 		uint64_t until = how == CB_SHUTDOWN_AGENT ? begun + budget / 3 : begun + budget;
@@ -287,4 +290,4 @@ const struct cb_step_ops cb_step_DOMAIN_START = {.probe = start_probe,
 						 .perform = start,
 						 .undo = undo_start};
 const struct cb_step_ops cb_step_DOMAIN_SHUTDOWN = {
-	.probe = shutdown_probe, .perform = shut_down, .undo = restart};
+	.forcible = true, .probe = shutdown_probe, .perform = shut_down, .undo = restart};

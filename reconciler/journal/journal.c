@@ -15,7 +15,7 @@
 #include "reconciler/journal/statedir.h"
 
 enum {
-	/* Room that is reserved: intent, done, failed, undo-intent, undone and one to spare for
+	/* Room that is reserved: intent, done, failed, undo-intent, undone and consent for
 	 * each step; those of progress; close and some to spare for the transaction. */
 	RECORD_ROOM = 512,
 	RECORDS_PER_STEP = 6,
@@ -23,15 +23,11 @@ enum {
 };
 
 const char *const cb_record_names[CB_RECORD_CLOSE + 1] = {
-	[CB_RECORD_BEGIN] = "begin",
-	[CB_RECORD_PLAN] = "plan",
-	[CB_RECORD_INTENT] = "intent",
-	[CB_RECORD_PROGRESS] = "progress",
-	[CB_RECORD_DONE] = "done",
-	[CB_RECORD_FAILED] = "failed",
-	[CB_RECORD_UNDO_INTENT] = "undo-intent",
-	[CB_RECORD_UNDONE] = "undone",
-	[CB_RECORD_CLOSE] = "close",
+	[CB_RECORD_BEGIN] = "begin",     [CB_RECORD_PLAN] = "plan",
+	[CB_RECORD_INTENT] = "intent",   [CB_RECORD_PROGRESS] = "progress",
+	[CB_RECORD_CONSENT] = "consent", [CB_RECORD_DONE] = "done",
+	[CB_RECORD_FAILED] = "failed",   [CB_RECORD_UNDO_INTENT] = "undo-intent",
+	[CB_RECORD_UNDONE] = "undone",   [CB_RECORD_CLOSE] = "close",
 };
 
 bool cb_record_has_step(enum cb_record type)

@@ -37,6 +37,7 @@ enum cb_record {
 	CB_RECORD_PLAN,
 	CB_RECORD_INTENT,
 	CB_RECORD_PROGRESS, /* a part of a long effect has happened; any number of them */
+	CB_RECORD_CONSENT,  /* somebody allows more than was planned, from now on */
 	CB_RECORD_DONE,
 	CB_RECORD_FAILED, /* for good: the transaction now goes back */
 	CB_RECORD_UNDO_INTENT,
@@ -110,9 +111,12 @@ const json_t *cb_journal_plan(const struct cb_journal *journal);
 /* NULL while open, else "committed", "rolled-back", ... */
 const char *cb_journal_outcome(const struct cb_journal *journal);
 enum cb_step_state cb_journal_state(const struct cb_journal *journal, unsigned step);
-/* The detail of the last record about a step, or NULL; records of progress do not count. Borrowed.
+/* The detail of the last record about a step, or NULL; those of progress and of consent do not
+ * count. Borrowed.
  */
 const json_t *cb_journal_detail(const struct cb_journal *journal, unsigned step);
+/* The detail of the last consent to the step that came later than its plan, or NULL. Borrowed. */
+const json_t *cb_journal_consent(const struct cb_journal *journal, unsigned step);
 /* The detail of the n-th record of progress (from 0) since the step's last intent, or NULL.
  * Borrowed. */
 const json_t *cb_journal_progress(const struct cb_journal *journal, unsigned step, size_t n);

@@ -224,14 +224,19 @@ const char *cb_journal_outcome(const struct cb_journal *journal)
 	return json_string_value(json_object_get(journal->entries.items[len - 1].value, "outcome"));
 }
 
-/* The last record about a step, or NULL. That of progress changes nothing: still intended. */
+/* Progress, and consent to more, change nothing about where a step stands. */
+static bool says_state(enum cb_record type)
+{
+	return cb_record_has_step(type) && type != CB_RECORD_PROGRESS && type != CB_RECORD_CONSENT;
+}
+
+/* The last record about a step that says where it stands, or NULL. */
 static const struct cb_entry *last_about(const struct cb_journal *j, unsigned step)
 {
 	for (size_t i = j->entries.len; i > 0; i--) {
 		const struct cb_entry *entry = &j->entries.items[i - 1];
 
-		if (cb_record_has_step(entry->type) && entry->type != CB_RECORD_PROGRESS &&
-		    entry->step == step)
+		if (says_state(entry->type) && entry->step == step)
 			return entry;
 	}
 	return NULL;
@@ -257,6 +262,7 @@ enum cb_step_state cb_journal_state(const struct cb_journal *journal, unsigned s
 	case CB_RECORD_BEGIN:
 	case CB_RECORD_PLAN:
 	case CB_RECORD_PROGRESS:
+	case CB_RECORD_CONSENT:
 	case CB_RECORD_CLOSE:
 		break;
 	}
@@ -268,6 +274,17 @@ const json_t *cb_journal_detail(const struct cb_journal *journal, unsigned step)
 	const struct cb_entry *entry = last_about(journal, step);
 
 	return entry ? json_object_get(entry->value, "detail") : NULL;
+}
+
+const json_t *cb_journal_consent(const struct cb_journal *journal, unsigned step)
+{
+	for (size_t i = journal->entries.len; i > 0; i--) {
+		const struct cb_entry *entry = &journal->entries.items[i - 1];
+
+		if (entry->type == CB_RECORD_CONSENT && entry->step == step)
+			return json_object_get(entry->value, "detail");
+	}
+	return NULL;
 }
 
 const json_t *cb_journal_progress(const struct cb_journal *journal, unsigned step, size_t n)

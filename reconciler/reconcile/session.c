@@ -298,6 +298,8 @@ struct cb_apply_context cb_session_context(struct cb_session *session)
 		.seed_ctx = session,
 		.barrier = session->host.local ? barrier : NULL,
 		.barrier_ctx = session,
+		.consent = cb_session_consents,
+		.consent_ctx = session,
 		.references = &session->references,
 		.state_dir = session->config.state_dir,
 		.progress = session->config.progress,

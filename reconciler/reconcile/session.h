@@ -124,6 +124,17 @@ CB_CHECKED int cb_session_unfinished(const struct cb_session *session, const cha
 				     struct cb_arena *arena, struct cb_unfinished_list *out,
 				     struct cb_error *err);
 
+/* What a person allows now of what was begun without: it is written into the journal of each
+ * transaction that settling takes up, and holds from then on. */
+struct cb_late_consent {
+	bool force_off;                 /* plugs of guests that do not shut down may be pulled */
+	unsigned shutdown_timeout;      /* seconds that these get from now on */
+	const struct cb_request *about; /* of these VMs alone; NULL: of all */
+};
+
+/* Until it is called again. */
+void cb_session_consent(struct cb_session *session, const struct cb_late_consent *consent);
+
 /* Settles unfinished transactions of this host whose owners are gone: all (id NULL) or one. Those
  * that a living run holds are left alone (with an id: CB_E_BUSY). `results` gets what was settled
  * or could not be; an error means that not even the journals could be read. */

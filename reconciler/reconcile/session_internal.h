@@ -23,6 +23,7 @@ struct cb_session {
 	const struct cb_request *request;
 	const struct cb_planned *planned;
 	json_t *who; /* see cb_session_who */
+	struct cb_late_consent consent;
 };
 
 /* connect.c: config->open, until config->connect_timeout_ms is over: CB_E_UNAVAILABLE then. */
@@ -65,6 +66,9 @@ json_t *cb_session_begin_record(struct cb_session *session, const struct cb_requ
 
 /* Who runs this program: {uid, pid, user?, node?, login?}. Owned by the caller. */
 json_t *cb_session_who(void);
+
+/* consent.c: for cb_apply_context.consent. */
+json_t *cb_session_consents(void *session, const struct cb_step *step);
 
 /* late.c: removes what requests of dead runs have brought since recovery had looked; what cannot be
  * removed now is said, and tried again by the next run. */

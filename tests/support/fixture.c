@@ -324,6 +324,15 @@ static int first_error(const struct cb_results *results, struct cb_error *err)
 	return 0;
 }
 
+static void consent(const struct fixture *fixture, struct cb_session *session)
+{
+	cb_session_consent(session,
+			   &(struct cb_late_consent){
+				   .force_off = (fixture->request.flags & CB_PLAN_FORCE_OFF) != 0,
+				   .shutdown_timeout = fixture->request.shutdown_timeout,
+				   .about = &fixture->request});
+}
+
 int fixture_apply(struct fixture *fixture, struct cb_error *err)
 {
 	cb_auto_arena struct cb_arena arena = {0};
@@ -334,6 +343,7 @@ int fixture_apply(struct fixture *fixture, struct cb_error *err)
 
 	if (r < 0)
 		return r;
+	consent(fixture, session);
 	r = cb_session_settle(session, NULL, CB_RECOVER_AUTO, &arena, &settled, err);
 	cb_vec_each (const struct cb_result, result, &settled) {
 		if (r == 0 && result->outcome == CB_OUTCOME_OPEN)
@@ -364,6 +374,7 @@ static int settle(struct fixture *fixture, enum cb_recovery recovery, struct cb_
 
 	if (r < 0)
 		return r;
+	consent(fixture, session);
 	r = cb_session_settle(session, NULL, recovery, &arena, &settled, err);
 	cb_session_close(session);
 	return r;
