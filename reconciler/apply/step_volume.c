@@ -16,9 +16,31 @@ static int no_pool(int r, const char *pool, struct cb_error *err)
 	return cb_error_hint(err, "define it again, with the same directory");
 }
 
+/* Somebody has stopped the pool since the run died: what is in it cannot be told, and starting it
+ * might show an empty directory that only waits to be mounted over. Neither way. */
+static int stopped_pool(struct cb_run *run, int r, const char *pool, struct cb_error *err)
+{
+	cb_auto_error struct cb_error second = {0};
+	cb_auto_arena struct cb_arena arena = {0};
+	struct cb_pool now;
+
+	if (!run->recovering || (r != -CB_E_FAILED && r != -CB_E_CONFLICT) ||
+	    run->driver->ops->pool(run->driver, &arena, pool, &now, &second) < 0 || now.active)
+		return r;
+	cb_error_release(err);
+	(void)cb_error_set(err, CB_E_UNCLEAR,
+			   "pool '%s' is not active any more, so what it holds is not known", pool);
+	return cb_error_hint(err,
+			     "see that what belongs in '%s' is there (mounted), start the pool "
+			     "(virsh pool-start %s), and run the same command again",
+			     now.path, pool);
+}
+
 static int refresh(struct cb_run *run, const char *pool, struct cb_error *err)
 {
-	return no_pool(cb_run_refresh(run, pool, err), pool, err);
+	int r = no_pool(cb_run_refresh(run, pool, err), pool, err);
+
+	return stopped_pool(run, r, pool, err);
 }
 
 static int create_probe(struct cb_run *run, const struct cb_step *step, enum cb_probe *out,
