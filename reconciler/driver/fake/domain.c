@@ -414,7 +414,7 @@ static int check_live(json_t *domain, const char *path, const struct cb_value *v
 		can = value->kind == CB_INT &&
 		      (uint64_t)value->integer <= cb_fake_number(started, path) &&
 		      (uint64_t)value->integer >= cb_fake_number(live, path);
-	if (!can)
+	if (!can || cb_fake_flag(domain, "rigid"))
 		return cb_error_set(err, CB_E_UNSUPPORTED,
 				    "'%s' cannot change so while the machine runs", path);
 	return 0;
