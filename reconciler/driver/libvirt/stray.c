@@ -2,8 +2,9 @@
 
 #include "reconciler/base/clock.h"
 
-/* libvirt calls a machine shut off a moment before its process has ended. */
-enum { LEAVE_MS = 2000, PAUSE_MS = 50 };
+/* libvirt calls a machine shut off a moment before its process has ended. What is about to be done
+ * is taken back for nothing if that is not waited for; a mere look can be repeated. */
+enum { LEAVE_MS = 5000, LOOK_MS = 1000, PAUSE_MS = 50 };
 
 /* Whether libvirt has it running now. One that it does not know is not. */
 static int is_running(struct cb_libvirt *host, const char *uuid, bool *out, struct cb_error *err)
@@ -31,11 +32,10 @@ static int find(const char *uuid)
 
 /* The process is looked for again after libvirt was asked: a machine that somebody starts at this
  * moment is not one that libvirt has lost. */
-int cb_libvirt_domain_stray(struct cb_driver *driver, const char *uuid, int *pid,
-			    struct cb_error *err)
+static int look(struct cb_libvirt *host, const char *uuid, unsigned limit_ms, int *pid,
+		struct cb_error *err)
 {
-	struct cb_libvirt *host = cb_libvirt_of(driver);
-	uint64_t until = cb_clock_ms() + LEAVE_MS;
+	uint64_t until = cb_clock_ms() + limit_ms;
 	bool running;
 	int r;
 
@@ -54,6 +54,12 @@ int cb_libvirt_domain_stray(struct cb_driver *driver, const char *uuid, int *pid
 	return 0;
 }
 
+int cb_libvirt_domain_stray(struct cb_driver *driver, const char *uuid, int *pid,
+			    struct cb_error *err)
+{
+	return look(cb_libvirt_of(driver), uuid, LEAVE_MS, pid, err);
+}
+
 int cb_strays_mark(struct cb_libvirt *host, struct cb_domains *domains, struct cb_error *err)
 {
 	cb_auto_arena struct cb_arena arena = {0};
@@ -68,7 +74,7 @@ int cb_strays_mark(struct cb_libvirt *host, struct cb_domains *domains, struct c
 	cb_processes_read(&arena, "/proc", &processes);
 	cb_vec_each (struct cb_domain, domain, domains) {
 		if (!domain->active && cb_processes_find(&processes, domain->uuid) != 0)
-			r = cb_libvirt_domain_stray(&host->base, domain->uuid, &domain->stray, err);
+			r = look(host, domain->uuid, LOOK_MS, &domain->stray, err);
 		if (r < 0)
 			return r;
 	}
