@@ -1,8 +1,10 @@
-/* plan, apply, destroy: three doors to one pipeline, on one host or several. */
+/* plan, apply, destroy, trash, recover --take-over: doors to one pipeline, on one host or several.
+ */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/clonebox/elsewhere.h"
 #include "cmd/clonebox/lanes.h"
 #include "cmd/clonebox/saved.h"
 #include "reconciler/base/clock.h"
@@ -14,6 +16,7 @@ struct work {
 	const struct cb_cli *cli;
 	bool destroy;
 	enum cb_trash trash;
+	const char *take_from; /* an installation */
 	struct cb_arena arena;
 	struct cb_desired desired;
 	struct cb_lanes lanes;
@@ -39,6 +42,8 @@ static struct cb_request request_of(const struct work *work, struct cb_lane *lan
 		.trash_ttl = cli->trash_ttl,
 		.prune = cli->prune,
 		.take_over = cli->take_over,
+		.take_from = work->take_from,
+		.discard = work->take_from && cli->allow_destroy,
 		.fail_fast = cli->fail_fast,
 		.replan = cli->yes && !cli->plan,
 		.flags = (cli->allow_restart ? CB_PLAN_RESTART : 0u) |
@@ -133,6 +138,19 @@ static int show_plan(const struct work *work, FILE *to)
 		return cb_ui_print(cb_str_text(&text));
 	fputs(cb_str_text(&text), to);
 	return 0;
+}
+
+/* Whether whoever is to be succeeded is seen to be alive. */
+static int check_gone(const struct work *work)
+{
+	int code = 0;
+
+	cb_vec_each (const struct cb_lane, lane, &work->lanes) {
+		if (work->take_from && !code && lane->planned.changes.len > 0)
+			code = cb_elsewhere_check_gone(
+				lane->planned.changes.items[0].domain->stamp->controller);
+	}
+	return code;
 }
 
 static bool has_changes(const struct work *work)
@@ -321,7 +339,8 @@ static int ask(struct work *work)
 	bool confirmed = !cli->yes && cb_ui_interactive();
 	struct cb_consent consent = {
 		.destroy = work->destroy || work->trash || cli->allow_destroy || cli->prune,
-		.named = (work->destroy || work->trash) && (cli->n_words > 0 || confirmed),
+		.named = ((work->destroy || work->trash) && cli->n_words > 0) ||
+			 ((work->destroy || work->trash || work->take_from) && confirmed),
 		.max_deletions = cli->max_deletions,
 	};
 	unsigned deletions = 0;
@@ -346,7 +365,9 @@ static int ask(struct work *work)
 			"on; say --yes\n");
 		return CB_EXIT_REFUSED;
 	}
-	if (!cb_ui_confirm(work->destroy ? "Destroy?" : "Apply?")) {
+	if (!cb_ui_confirm(work->destroy     ? "Destroy?"
+			   : work->take_from ? "Take over?"
+					     : "Apply?")) {
 		fprintf(stderr, "nothing was done\n");
 		return cb_ui_interrupted() ? CB_EXIT_INTERRUPTED : CB_EXIT_REFUSED;
 	}
@@ -430,7 +451,7 @@ static int change(struct work *work)
 		code = cb_lanes_report(&work->lanes);
 		return code ? code : work->lanes.items[0].code;
 	}
-	if ((code = check_atomic(work)))
+	if ((code = check_atomic(work)) || (code = check_gone(work)))
 		return code;
 	if (!cli->json && !(cli->quiet && cli->yes) &&
 	    (code = show_plan(work, has_changes(work) ? stderr : stdout)))
@@ -489,8 +510,11 @@ static int open_work(struct work *work, const struct cb_cli *cli)
 	int code;
 
 	work->cli = cli;
-	/* `destroy VM` works where there is no manifest: the stamps say whose they are. */
-	if (by_stamp && !cli->n_files && access(".clonebox.yaml", F_OK) != 0) {
+	/* `destroy VM` works where there is no manifest: the stamps say whose they are; and an
+	 * installation is no manifest's. */
+	if (work->take_from) {
+		work->desired.owner = "local";
+	} else if (by_stamp && !cli->n_files && access(".clonebox.yaml", F_OK) != 0) {
 		work->desired.owner = "local";
 		if ((code = cb_ui_load_rules(cli, &work->arena, &work->desired)))
 			return code;
@@ -589,6 +613,17 @@ int cb_cmd_trash(const struct cb_cli *cli)
 	code = open_work(&work, &effective);
 	if (!code)
 		code = list ? list_trash(&work) : change(&work);
+	release(&work);
+	return code;
+}
+
+int cb_cmd_take_over(const struct cb_cli *cli)
+{
+	struct work work = {.take_from = cli->take_from};
+	int code = open_work(&work, cli);
+
+	if (!code)
+		code = change(&work);
 	release(&work);
 	return code;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/clonebox/elsewhere.h"
 #include "cmd/clonebox/ui.h"
 #include "reconciler/journal/journal.h"
 
@@ -12,14 +13,23 @@ static int list_unfinished(const struct cb_cli *cli, const struct cb_session *se
 	cb_auto_error struct cb_error err = {0};
 	cb_auto_str struct cb_str text = {0};
 	struct cb_unfinished_list list = {0};
+	struct cb_elsewhere elsewhere = {0};
+	bool looked;
+	json_t *json;
 
 	*count = 0;
 	if (cb_session_unfinished(session, state_dir, arena, &list, &err) < 0)
 		return cb_ui_error(&err);
 	*count = list.len;
-	if (cli->json)
-		return cb_ui_print_json(cb_render_unfinished_json(&list));
+	looked = cb_elsewhere_look(cli, arena, &elsewhere);
+	if (cli->json) {
+		json = cb_render_unfinished_json(&list);
+		if (looked)
+			cb_render_elsewhere_json(json, &elsewhere);
+		return cb_ui_print_json(json);
+	}
 	cb_render_unfinished(&text, &list);
+	cb_render_elsewhere(&text, &elsewhere);
 	return cb_ui_print(text.text);
 }
 
@@ -303,6 +313,20 @@ int cb_cmd_recover(const struct cb_cli *cli)
 
 	if (cli->list)
 		return ask_and_recover(cli);
+	if (cli->take_from && (cli->transaction_id || cli->all || cli->auto_ || cli->force)) {
+		(void)cb_error_set(&err, CB_E_USAGE,
+				   "--take-over goes with none of --transaction-id, --all, --auto "
+				   "and --force");
+		(void)cb_error_hint(&err, "see `clonebox recover --help`");
+		return cb_ui_error(&err);
+	}
+	if (cli->take_from)
+		return cb_cmd_take_over(cli);
+	if (cli->allow_destroy) {
+		(void)cb_error_set(&err, CB_E_USAGE, "--allow-destroy belongs to --take-over");
+		(void)cb_error_hint(&err, "see `clonebox recover --help`");
+		return cb_ui_error(&err);
+	}
 	if (cli->force && !cli->transaction_id) {
 		(void)cb_error_set(&err, CB_E_USAGE, "--force gives up one transaction");
 		(void)cb_error_hint(&err, "say which: --transaction-id ID; `clonebox recover "

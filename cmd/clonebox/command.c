@@ -54,6 +54,7 @@ enum id {
 	OPT_ALLOW_UNKNOWN,
 	OPT_ATOMIC,
 	OPT_TAKE_OVER,
+	OPT_TAKE_FROM,
 	OPT_DETAILED_EXITCODE,
 	OPT_DRY_RUN,
 	OPT_LIST,
@@ -97,13 +98,14 @@ static const struct cb_option options[] = {
 	{OPT_ALLOW_RESTART, "allow-restart", 0, NULL, PLAN, "restart running vms whose changes need it"},
 	{OPT_ALLOW_RECREATE, "allow-recreate", 0, NULL, PLAN, "make new root disks where a change needs that; the old ones go to the trash"},
 	{OPT_ALLOW_DESTROY, "allow-destroy", 0, NULL, APPLY, "destroy vms whose state is absent"},
+	{OPT_ALLOW_DESTROY, "allow-destroy", 0, NULL, RECOVER, "with --take-over: destroy the vms among them that no guest has ever used"},
 	{OPT_APPROVE, "approve", 0, "PATTERN", APPLY | DESTROY, "approve operations that .clonebox-policy.yaml wants approved: vm.delete, 'vm.*'"},
 	{OPT_PRUNE, "prune", 0, NULL, SAVE | APPLY, "destroy what these manifests made and do not speak of any more (needs `owner:`)"},
 	{OPT_ALLOW_FORCE_OFF, "allow-force-off", 0, NULL, PLAN | DESTROY | SETTLE, "pull the plug of guests that do not shut down"},
 	{OPT_ALLOW_UNKNOWN, "allow-unknown", 0, NULL, PLAN, "go on where the host does not say what it has"},
 	{OPT_ATOMIC, "atomic", 0, NULL, PLAN | DESTROY, "all changes of the host together or none, as one group"},
-	{OPT_MAX_DELETIONS, "max-deletions", 0, "N", APPLY | DESTROY, "destroy at most N vms (default 1)"},
 	{OPT_SHUTDOWN_TIMEOUT, "shutdown-timeout", 0, "TIME", PLAN | DESTROY | SETTLE, "how long a guest may take to shut down"},
+	{OPT_MAX_DELETIONS, "max-deletions", 0, "N", APPLY | DESTROY | RECOVER, "destroy at most N vms (default 1)"},
 	{OPT_TRASH_TTL, "trash-ttl", 0, "TIME", APPLY | DESTROY, "how long what goes to the trash is kept"},
 	{OPT_TAKE_OVER, "take-over", 0, NULL, PLAN | DESTROY, "manage vms that came from another manifest of the same owner"},
 	{OPT_CONNECT_TIMEOUT, "connect-timeout", 0, "TIME", HOST, "how long a host may take to answer at all"},
@@ -120,6 +122,7 @@ static const struct cb_option options[] = {
 	{OPT_AUTO, "auto", 0, NULL, RECOVER, "settle all of them without asking"},
 	{OPT_ALL, "all", 0, NULL, RECOVER, "on all hosts that unfinished transactions name, not on one alone"},
 	{OPT_TRANSACTION_ID, "transaction-id", 0, "ID", RECOVER, "settle this one, on its host"},
+	{OPT_TAKE_FROM, "take-over", 0, "INSTALLATION", RECOVER, "make the vms of another installation, which is gone for good, this one's (its id, or how that begins)"},
 	{OPT_FORCE, "force", 0, NULL, RECOVER, "with --transaction-id: if it cannot be settled, show what it leaves, ask, and give it up"},
 	{OPT_IGNORE_MISSING, "ignore-missing", 0, NULL, SETTINGS, "what is not set may be unset"},
 	{OPT_FORCE, "force", 0, NULL, CONSOLE, "take the console away from whoever is at it"},
@@ -352,6 +355,9 @@ static const char *store(const struct cb_option *row, const char *argument, stru
 		break;
 	case OPT_TAKE_OVER:
 		cli->take_over = true;
+		break;
+	case OPT_TAKE_FROM:
+		cli->take_from = argument;
 		break;
 	case OPT_DETAILED_EXITCODE:
 		cli->detailed_exitcode = true;

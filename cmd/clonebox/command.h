@@ -54,7 +54,7 @@ struct cb_cli {
 	const char *out, *plan;       /* files of saved plans */
 	const struct cb_saved *saved; /* what --plan holds */
 	bool list, auto_, all, help, ignore_missing, force;
-	const char *transaction_id;
+	const char *transaction_id, *take_from;
 	size_t limit; /* of history; 0: none */
 	bool wait;
 
@@ -139,6 +139,7 @@ int cb_cmd_trash(const struct cb_cli *cli);
 int cb_cmd_history(const struct cb_cli *cli);
 int cb_cmd_blame(const struct cb_cli *cli);
 int cb_cmd_recover(const struct cb_cli *cli);
+int cb_cmd_take_over(const struct cb_cli *cli); /* recover --take-over */
 int cb_cmd_transaction(const struct cb_cli *cli);
 int cb_cmd_explain(const struct cb_cli *cli);
 int cb_cmd_schema(const struct cb_cli *cli);

@@ -68,7 +68,7 @@ static bool may_touch(struct cb_arena *a, const struct cb_vm *vm, const struct c
 		break;
 	}
 	if (strcmp(domain->name, stamp->name) != 0) {
-		bool in_between = strstr(domain->name, ".trash-") || strstr(stamp->name, ".trash-");
+		bool in_between = cb_diff_between_names(domain);
 
 		cb_diff_refuse(
 			change, CB_CASE_RENAMED,
@@ -289,7 +289,7 @@ void cb_diff_vm(struct cb_arena *arena, const struct cb_vm *vm, const struct cb_
 
 /* Protection is kept in the stamp, so that taking the block out of the manifest does not end it;
  * and one that has just been written holds before it was applied. */
-static bool is_protected(const struct cb_vm *vm, const struct cb_domain *domain)
+bool cb_diff_is_protected(const struct cb_vm *vm, const struct cb_domain *domain)
 {
 	return cb_spec_bool(&domain->stamp->applied, "protect", false) ||
 	       (vm && cb_spec_bool(&vm->spec, "protect", false));
@@ -306,7 +306,7 @@ void cb_diff_absent(struct cb_arena *arena, const char *name, const struct cb_vm
 				  .decision = CB_CASE_ALREADY_ABSENT};
 	if (!out->domain || !may_touch(arena, vm, out->domain, context, out))
 		return;
-	if (is_protected(vm, out->domain)) {
+	if (cb_diff_is_protected(vm, out->domain)) {
 		cb_diff_refuse(out, CB_CASE_PROTECTED, "it is protected",
 			       "say `protect: false` in its manifest and apply, then remove it");
 		return;

@@ -35,10 +35,12 @@ enum cb_decision {
 	CB_CASE_UNREADABLE_STAMP = 25,
 	CB_CASE_RENAMED = 26,
 	CB_CASE_UNFINISHED = 27,
-	CB_CASE_STRAY = 29,
+	CB_CASE_OTHER_INSTALLATION = 28,
+	CB_CASE_NEVER_USED = 29,
 	CB_CASE_START = 30,
 	CB_CASE_STOP = 31,
 	CB_CASE_PENDING_RESTART = 32,
+	CB_CASE_STRAY = 33,
 	CB_CASE_DELETE = 40,
 	CB_CASE_ALREADY_ABSENT = 41,
 	CB_CASE_PROTECTED = 42,
@@ -88,6 +90,15 @@ void cb_diff_restore(struct cb_arena *arena, const struct cb_domain *domain,
 
 /* How a tombstone goes for good. `due`: because its time is over. */
 void cb_diff_purge(const struct cb_domain *domain, bool due, struct cb_change *out);
+
+/* How a VM that another installation's stamp stands on becomes this one's; `discard`: it goes,
+ * instead: nobody has ever used it. */
+void cb_diff_hand_over(struct cb_arena *arena, const struct cb_domain *domain,
+		       const struct cb_domains *domains, bool discard, struct cb_change *out);
+
+/* Whether a run was taking it to the trash, or back, and came only halfway: its name and its stamp
+ * do not agree. */
+bool cb_diff_between_names(const struct cb_domain *domain);
 
 /* Networks and pools of the manifests. `owner` makes the UUID that tells whether one is ours. */
 void cb_diff_network(struct cb_arena *arena, const struct cb_declared *declared, const char *owner,

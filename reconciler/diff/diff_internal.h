@@ -18,6 +18,9 @@ void cb_diff_fields(struct cb_arena *arena, const struct cb_diff_context *contex
 #define CB_DIFF_MOUNTS "paths"
 const struct cb_entry *cb_diff_told_mounts(struct cb_arena *arena, const struct cb_spec *wanted);
 
+/* Whether it may not be destroyed; `vm` may be NULL. */
+bool cb_diff_is_protected(const struct cb_vm *vm, const struct cb_domain *domain);
+
 /* Nothing will be done, for this reason. */
 void cb_diff_refuse(struct cb_change *change, enum cb_decision decision, const char *why,
 		    const char *fix);

@@ -45,9 +45,10 @@ struct cb_change {
 	const struct cb_declared *declared;
 	const struct cb_network *network;
 	const struct cb_pool *pool;
-	bool recreate; /* it gets a new root disk; the old one goes to the trash */
-	bool restore;  /* it comes back from the trash */
-	bool due;      /* its time in the trash is over: a deletion that was consented to before */
+	bool recreate;  /* it gets a new root disk; the old one goes to the trash */
+	bool restore;   /* it comes back from the trash */
+	bool hand_over; /* another installation's stamp becomes this one's */
+	bool due;       /* its time in the trash is over: a deletion that was consented to before */
 	bool reseed, rerun; /* the guest gets a new seed; as another instance */
 	enum cb_cost cost;
 	enum cb_aim aim;

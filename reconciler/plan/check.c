@@ -232,7 +232,7 @@ static bool is_changed(const struct cb_plan *plan, const struct cb_domain *domai
 	return false;
 }
 
-/* Case 29: what libvirt says of such a machine is not so. */
+/* Case 33: what libvirt says of such a machine is not so. */
 static void check_stray(const struct checker *checker)
 {
 	const struct cb_domain *domain = checker->change->domain;

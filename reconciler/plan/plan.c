@@ -76,6 +76,8 @@ static void add_steps(struct cb_builder *builder)
 		cb_plan_pool(builder);
 	else if (builder->change->restore)
 		cb_plan_restore(builder);
+	else if (builder->change->hand_over && builder->change->action == CB_ACTION_UPDATE)
+		cb_plan_hand_over(builder);
 	else if (builder->change->action == CB_ACTION_CREATE)
 		cb_plan_create(builder);
 	else if (builder->change->action == CB_ACTION_UPDATE)

@@ -146,5 +146,6 @@ void cb_plan_update(struct cb_builder *builder);
 void cb_plan_delete(struct cb_builder *builder);
 void cb_plan_trash(struct cb_builder *builder);
 void cb_plan_restore(struct cb_builder *builder);
+void cb_plan_hand_over(struct cb_builder *builder);
 
 #endif

@@ -125,6 +125,25 @@ void cb_plan_restore(struct cb_builder *builder)
 	rename_step(builder, was, stamp);
 }
 
+/* The same stamp, but for who wrote it. Where a rename was under way, that is finished with it. */
+void cb_plan_hand_over(struct cb_builder *builder)
+{
+	const struct cb_domain *domain = builder->change->domain;
+	struct cb_stamp *stamp = stamp_as(builder, domain->stamp->name);
+	struct cb_step *step;
+
+	cb_vec_each (const struct cb_stamp_volume, volume, &domain->stamp->volumes)
+		cb_vec_push(builder->arena, &stamp->volumes, *volume);
+	if (builder->change->fields.len > 0) {
+		lock_name(builder, stamp->name);
+		rename_step(builder, stamp->name, stamp);
+		return;
+	}
+	step = domain_step(builder, CB_STEP_KIND_DOMAIN_UPDATE);
+	cb_builder_arg(builder, step, "fingerprint", cb_string(domain->fingerprint));
+	step->stamp = stamp;
+}
+
 /* Moves what belongs to the old root disk from one stamp's list to the other's. */
 static void move_volumes(struct cb_builder *builder, struct cb_stamp *from, struct cb_stamp *to)
 {

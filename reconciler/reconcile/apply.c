@@ -78,7 +78,8 @@ static int verify_one(struct cb_session *session, struct cb_apply_context *conte
 	const char *what;
 	int r;
 
-	if (request->destroy || member->target != CB_TARGET_VM ||
+	/* No manifest has a say in what is taken over. */
+	if (request->destroy || request->take_from || member->target != CB_TARGET_VM ||
 	    member->action == CB_ACTION_DELETE || !wanted_vm(request, member->name))
 		return 0;
 	r = compare_one(session, context->driver, request, member, &arena, &change, err);

@@ -254,6 +254,10 @@ int cb_session_compare(struct cb_session *session, const struct cb_request *requ
 		compare_trash(session, request, arena, &observed->domains, changes);
 		return 0;
 	}
+	if (request->take_from) {
+		r = cb_session_compare_strangers(session, request, arena, observed, changes, err);
+		return cb_session_unanswered(session->driver, r, err);
+	}
 	r = compare_declared(session, request, arena, observed, changes, err);
 	if ((r = cb_session_unanswered(session->driver, r, err)) < 0)
 		return r;

@@ -236,8 +236,11 @@ int cb_session_plan(struct cb_session *session, const struct cb_request *request
 	if (r < 0)
 		return r;
 	cb_session_look_at_paths(session, arena, &out->changes, &out->plan.problems);
-	if (!request->destroy && request->trash == CB_TRASH_NONE)
+	if (!request->destroy && request->trash == CB_TRASH_NONE && !request->take_from)
 		cb_rules_check(arena, request->desired, &out->changes, &out->plan.problems);
+	if (request->take_from &&
+	    (r = cb_session_note_strangers(session, request, arena, out, err)) < 0)
+		return cb_session_unanswered(session->driver, r, err);
 	ids = cb_arena_alloc(arena, (out->changes.len + 1) * sizeof(*ids));
 	for (size_t i = 0; i < out->changes.len; i++) {
 		char *uuid = cb_arena_alloc(arena, CB_UUID_SIZE);

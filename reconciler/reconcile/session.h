@@ -60,6 +60,10 @@ struct cb_request {
 	enum cb_trash
 		trash;      /* of these names, as they are or as they were; none: all that is due */
 	unsigned trash_ttl; /* seconds that what goes to the trash now is kept; 0: a week */
+	/* Instead of all else: what bears the stamp of this installation (its controller id, or how
+	 * that begins) becomes ours; `discard`: what nobody has ever used of it goes. */
+	const char *take_from;
+	bool discard;
 	bool prune; /* what these manifests had made and do not speak of any more goes too */
 	bool take_over;
 	bool fail_fast;            /* nothing more is begun once one has failed */
@@ -134,6 +138,38 @@ struct cb_late_consent {
 
 /* Until it is called again. */
 void cb_session_consent(struct cb_session *session, const struct cb_late_consent *consent);
+
+/* A VM that another installation's stamp stands on. */
+struct cb_stranger {
+	const struct cb_domain *domain;
+	const char *since; /* of its stamp, RFC 3339; "" if the stamp does not tell */
+	int64_t age;       /* seconds since then */
+	/* "running", "stopped", "trash"; "never-used": as it was first defined, no guest has ever
+	 * written to its disks; "between-names": halfway to the trash or back. */
+	const char *state;
+};
+
+/* Another installation, as far as the host knows of it. */
+struct cb_installation {
+	const char *controller;
+	CB_VEC(struct cb_stranger) vms; /* sorted by name */
+};
+
+/* A volume that is named as clonebox names them, that nothing on the host refers to and that no
+ * transaction of ours made. Whose it is cannot be told: it is never removed. */
+struct cb_unclaimed {
+	const char *pool, *name, *path;
+	uint64_t bytes; /* that it takes */
+};
+
+struct cb_elsewhere {
+	CB_VEC(struct cb_installation) installations; /* sorted by id */
+	CB_VEC(struct cb_unclaimed) unclaimed;
+};
+
+/* What other installations have on this host, or left there. Changes nothing. */
+CB_CHECKED int cb_session_elsewhere(struct cb_session *session, struct cb_arena *arena,
+				    struct cb_elsewhere *out, struct cb_error *err);
 
 /* Settles unfinished transactions of this host whose owners are gone: all (id NULL) or one. Those
  * that a living run holds are left alone (with an id: CB_E_BUSY). `results` gets what was settled

@@ -70,6 +70,23 @@ json_t *cb_session_who(void);
 /* consent.c: for cb_apply_context.consent. */
 json_t *cb_session_consents(void *session, const struct cb_step *step);
 
+/* take_over.c: the changes for request->take_from. CB_E_USAGE where no stamp, or several, begin
+ * like that, or it is our own; none for the whole id of an installation that has nothing here. */
+CB_CHECKED int cb_session_compare_strangers(struct cb_session *session,
+					    const struct cb_request *request,
+					    struct cb_arena *arena, struct cb_observed *observed,
+					    struct cb_changes *changes, struct cb_error *err);
+
+/* Warns of what taking over means. */
+CB_CHECKED int cb_session_note_strangers(struct cb_session *session,
+					 const struct cb_request *request, struct cb_arena *arena,
+					 struct cb_planned *out, struct cb_error *err);
+
+/* unclaimed.c: fills in out->unclaimed. */
+CB_CHECKED int cb_session_unclaimed(struct cb_session *session, struct cb_arena *arena,
+				    const struct cb_domains *domains, struct cb_elsewhere *out,
+				    struct cb_error *err);
+
 /* late.c: removes what requests of dead runs have brought since recovery had looked; what cannot be
  * removed now is said, and tried again by the next run. */
 void cb_session_sweep_late(struct cb_session *session);

@@ -317,6 +317,14 @@ static void render_change(struct cb_str *out, const struct cb_plan *plan,
 		cb_str_clear(&head);
 		cb_str_printf(&head, "+ vm '%s' will come back from the trash", change->name);
 	}
+	if (change->hand_over) {
+		cb_str_clear(&head);
+		cb_str_printf(&head,
+			      change->action == CB_ACTION_DELETE
+				      ? "- vm '%s' will be destroyed: no guest has ever used it"
+				      : "~ vm '%s' will be this installation's",
+			      change->name);
+	}
 	if (change->action == CB_ACTION_DELETE && transaction &&
 	    !removes(transaction, change->name)) {
 		cb_str_clear(&head);

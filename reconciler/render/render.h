@@ -56,4 +56,8 @@ void cb_render_trash_json(json_t *vms, const struct cb_domains *domains);
 void cb_render_unfinished(struct cb_str *out, const struct cb_unfinished_list *list);
 json_t *cb_render_unfinished_json(const struct cb_unfinished_list *list);
 
+/* What other installations have on the host; as members of the JSON of unfinished transactions. */
+void cb_render_elsewhere(struct cb_str *out, const struct cb_elsewhere *elsewhere);
+void cb_render_elsewhere_json(json_t *into, const struct cb_elsewhere *elsewhere);
+
 #endif

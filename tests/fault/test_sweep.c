@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reconciler/base/fs.h"
 #include "tests/support/fixture.h"
 
 /* What stands before and what is wanted after. */
@@ -29,6 +30,8 @@ struct scenario {
 	bool restart;       /* --allow-restart */
 	bool several;       /* transactions: some may be through when another one is taken back */
 	bool shared;        /* ... and without any VM nothing at all is left */
+	bool lost;          /* the state directory, after `before`; then all is taken over, */
+	bool discard;       /* ... and goes: it never got to run */
 	bool remote;        /* a local host would have to have its directories */
 	unsigned chunk;     /* bytes of a chunk; 0: images are one */
 };
@@ -53,6 +56,12 @@ struct scenario {
 	"10.10.0.9}]}\n"                                                                           \
 	"  other: {depends_on: [dev], boot: {kernel: kernel}, disks: [{name: data, size: 1GiB, "   \
 	"deletion: purge}]}\n"
+
+/* Of what the stamps of a lost installation stand on. */
+#define THREE                                                                                      \
+	"defaults: {vm: {disk_size_gb: 0, boot: {kernel: kernel}}}\nvms:\n  dev: {state: "         \
+	"running}\n  other: {state: stopped}\n  third: {state: stopped, disks: [{name: data, "     \
+	"size: 1GiB}]}\n"
 
 static const struct scenario scenarios[] = {
 	{"create", NULL, "vm:\n  name: dev\n  ram_mb: 64\n  vcpus: 1\n  autostart: true\n" IMAGES},
@@ -119,6 +128,9 @@ static const struct scenario scenarios[] = {
 	 LAN "vms:\n  dev: {state: absent, disk_size_gb: 0, boot: {kernel: kernel}}\n"
 	     "  other: {disk_size_gb: 0, boot: {kernel: kernel}, nics: [{name: lan0, network: "
 	     "lan}]}\n"},
+	{"take-over", THREE, THREE, .several = true, .lost = true},
+	{"take-over-discard", "vm:\n  name: dev\n  ram_mb: 64\n" IMAGES,
+	 "vm:\n  name: dev\n  ram_mb: 64\n" IMAGES, .lost = true, .discard = true},
 };
 
 static const struct {
@@ -138,6 +150,33 @@ static const struct {
 	{"dies halfway", CB_FAULT_DIE_HALFWAY, false, true},
 };
 
+/* The journal and the id of who made the host so are gone. */
+static void lose_state(struct fixture *f, const struct scenario *scenario)
+{
+	cb_auto_error struct cb_error err = {0};
+	cb_auto_str struct cb_str id = {0}, path = {0};
+	json_auto_t *host = json_load_file(f->host_path, 0, NULL);
+	json_t *domain;
+	const char *uuid;
+
+	cb_str_printf(&path, "%s/controller-id", f->state_dir);
+	assert_int_equal(cb_fs_read(path.text, CB_UUID_SIZE, &id, &err), 0);
+	f->request.take_from = cb_arena_strdup(&f->arena, id.text);
+	f->request.discard = scenario->discard;
+	cb_str_clear(&path);
+	cb_str_printf(&path, "%s/lost", f->dir);
+	assert_int_equal(rename(f->state_dir, path.text), 0);
+	json_object_foreach(json_object_get(host, "domains"), uuid, domain)
+	{
+		if (!scenario->discard)
+			continue;
+		json_object_set_new(domain, "active", json_false());
+		json_object_del(domain, "live");
+		json_object_del(domain, "started");
+	}
+	assert_int_equal(json_dump_file(host, f->host_path, 0), 0);
+}
+
 static void prepare(struct fixture *f, const struct scenario *scenario, bool cuts)
 {
 	cb_auto_error struct cb_error err = {0};
@@ -150,6 +189,8 @@ static void prepare(struct fixture *f, const struct scenario *scenario, bool cut
 		if (fixture_apply(f, &err) < 0)
 			fail_msg("%s: %s", scenario->name, err.message);
 	}
+	if (scenario->lost)
+		lose_state(f, scenario);
 	if (scenario->after)
 		fixture_load(f, scenario->after, "tests/golden/images");
 	f->request.destroy = !scenario->after;

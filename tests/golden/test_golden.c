@@ -8,7 +8,8 @@
  *	options        words: destroy, take-over, restart, recreate, prune, allow-unknown, atomic,
  *	               die-after=N (a first run of manifest.yaml that dies after its n-th change),
  *	               vm=NAME, gone=NAME (that one is destroyed first), again (manifest.yaml is
- *	               applied then), later (eight days pass), trash-restore, trash-purge
+ *	               applied then), later (eight days pass), trash-restore, trash-purge,
+ *	               installation=ID (what that one made is taken over), discard
  *	plan.txt, plan.json   what must come out
  *
  * Then the plan, if it may be, is applied, and a second plan must be empty.
@@ -211,6 +212,10 @@ static void options(struct fixture *f, const char *text, struct cb_str *vm)
 			f->request.trash = CB_TRASH_RESTORE;
 		} else if (strcmp(word, "trash-purge") == 0) {
 			f->request.trash = CB_TRASH_PURGE;
+		} else if (strncmp(word, "installation=", 13) == 0) {
+			f->request.take_from = cb_arena_strdup(&f->arena, word + 13);
+		} else if (strcmp(word, "discard") == 0) {
+			f->request.discard = true;
 		} else if (strcmp(word, "again") == 0) {
 			apply_first(f);
 		} else if (strncmp(word, "gone=", 5) == 0) {
