@@ -103,7 +103,7 @@ const char *cb_setting_from_name(enum cb_setting_from from)
 
 /* Values. -------------------------------------------------------------------------------------- */
 
-/* "90s", "15m", "2h", "7d": a bare number could be anything. */
+/* "90s", "15m", "2h", "7d": a bare number could be anything, but for 0. */
 static int parse_time(const char *text, uint64_t *seconds)
 {
 	char *end;
@@ -114,6 +114,10 @@ static int parse_time(const char *text, uint64_t *seconds)
 			     : *end == 'd' ? DAY
 					   : 0;
 
+	if (strcmp(text, "0") == 0) {
+		*seconds = 0;
+		return 0;
+	}
 	if (*text < '0' || *text > '9' || !unit || end[1] || n > UINT32_MAX)
 		return -1;
 	*seconds = (uint64_t)n * unit;

@@ -25,6 +25,35 @@ void cb_diff_refuse(struct cb_change *change, enum cb_decision decision, const c
 	change->fix = fix;
 }
 
+/* Case 23. A manifest that was moved or cloned elsewhere is the common innocent case, two vms that
+ * happen to have one name (it is `dev` in every manifest to begin with) the dangerous one: only a
+ * person can tell them apart, with all that is known of the other manifest. */
+static void refuse_source(struct cb_arena *a, const struct cb_vm *vm,
+			  const struct cb_domain *domain, const struct cb_diff_context *context,
+			  struct cb_change *change)
+{
+	const struct cb_stamp *stamp = domain->stamp;
+	bool elsewhere = context->controller && strcmp(stamp->controller, context->controller) != 0;
+	const char *where = elsewhere ? " (applied by another installation)" : "";
+	const char *fix = "if this is that manifest, copied here for good, say --take-over, once; "
+			  "if it is not, apply from there, or give this vm another name";
+
+	cb_vec_each (const char *const, gone, &context->gone) {
+		if (elsewhere || strcmp(*gone, stamp->source) != 0)
+			continue;
+		where = " (which is not there any more)";
+		fix = "if that manifest has moved here, say --take-over, once; if this is another "
+		      "vm, give it another name";
+	}
+	cb_diff_refuse(
+		change, CB_CASE_OTHER_SOURCE,
+		cb_arena_printf(a,
+				"vm '%s' is managed from another manifest, %s%s; this one is "
+				"%s",
+				domain->name, stamp->source, where, vm->source),
+		fix);
+}
+
 /* Cases 20 to 26: domains that this manifest may not touch. Returns whether it may. */
 static bool may_touch(struct cb_arena *a, const struct cb_vm *vm, const struct cb_domain *domain,
 		      const struct cb_diff_context *context, struct cb_change *change)
@@ -91,10 +120,7 @@ static bool may_touch(struct cb_arena *a, const struct cb_vm *vm, const struct c
 		return false;
 	}
 	if (vm && strcmp(stamp->source, vm->source) != 0 && !context->take_over) {
-		cb_diff_refuse(change, CB_CASE_OTHER_SOURCE,
-			       cb_arena_printf(a, "vm '%s' is managed from another manifest, %s",
-					       domain->name, stamp->source),
-			       "apply from there, or use --take-over to manage it from here");
+		refuse_source(a, vm, domain, context, change);
 		return false;
 	}
 	return true;

@@ -65,6 +65,10 @@ struct cb_diff_context {
 	bool restart;         /* running VMs may be restarted for what is staged */
 	bool recreate;        /* new root disks may be made where a change needs that */
 	bool take_over;       /* manage what another source with the same owner made */
+	/* For what is said of another source: our own id, and which of those that we applied from
+	 * are not there any more. */
+	const char *controller;
+	CB_VEC(const char *) gone;
 };
 
 /* The domain that stands for the VM of this name: the one whose stamp says so, else the one that

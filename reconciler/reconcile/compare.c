@@ -1,6 +1,8 @@
 /* What is asked for against what is: which changes a request comes to. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "reconciler/base/clock.h"
 #include "reconciler/reconcile/session_internal.h"
@@ -118,10 +120,30 @@ static int compare_declared(struct cb_session *session, const struct cb_request 
 	return 0;
 }
 
-static void compare_vms(const struct cb_request *request, struct cb_arena *arena,
-			const struct cb_observed *observed, struct cb_changes *changes)
+/* Directories that this installation has applied manifests from, and that are gone. Of another's
+ * nobody here knows what machine they are on. */
+static void find_gone(const struct cb_session *session, struct cb_arena *arena,
+		      const struct cb_domains *domains, struct cb_diff_context *context)
 {
-	const struct cb_diff_context context = {
+	const size_t prefix = strlen("file:");
+
+	cb_vec_each (const struct cb_domain, domain, domains) {
+		const char *source = domain->ownership == CB_OURS ? domain->stamp->source : "";
+
+		if (strncmp(source, "file:/", prefix + 1) != 0 ||
+		    strcmp(domain->stamp->controller, session->controller) != 0 ||
+		    access(source + prefix, F_OK) == 0 || errno != ENOENT)
+			continue;
+		cb_vec_push(arena, &context->gone, source);
+	}
+}
+
+static void compare_vms(const struct cb_session *session, const struct cb_request *request,
+			struct cb_arena *arena, const struct cb_observed *observed,
+			struct cb_changes *changes)
+{
+	struct cb_diff_context context = {
+		.controller = session->controller,
 		.take_over = request->take_over,
 		.restart = (request->flags & CB_PLAN_RESTART) != 0,
 		.recreate = (request->flags & CB_PLAN_RECREATE) != 0,
@@ -131,6 +153,7 @@ static void compare_vms(const struct cb_request *request, struct cb_arena *arena
 	};
 	struct cb_change change;
 
+	find_gone(session, arena, &observed->domains, &context);
 	if (request->destroy && request->n_names) {
 		for (size_t i = 0; i < request->n_names; i++) {
 			const char *name = request->names[i];
@@ -261,7 +284,7 @@ int cb_session_compare(struct cb_session *session, const struct cb_request *requ
 	r = compare_declared(session, request, arena, observed, changes, err);
 	if ((r = cb_session_unanswered(session->driver, r, err)) < 0)
 		return r;
-	compare_vms(request, arena, observed, &vms);
+	compare_vms(session, request, arena, observed, &vms);
 	if (request->prune)
 		compare_orphans(request, arena, observed, &vms);
 	if (!request->destroy)

@@ -44,6 +44,35 @@ bool cb_locks_cover(const struct cb_locks *locks, const struct cb_transaction *t
 					     transaction->name));
 }
 
+/* "image DIGEST of URI": what a person calls that image, as far as the transaction tells; NULL if
+ * it does not. */
+static const char *image_of(struct cb_arena *arena, const struct cb_transaction *transaction,
+			    const char *lock)
+{
+	const char *digest = lock + strlen("image "), *name = NULL;
+
+	if (strncmp(lock, "image ", strlen("image ")) != 0)
+		return NULL;
+	cb_vec_each (const struct cb_step, step, &transaction->steps) {
+		const char *of = cb_spec_string(&step->args, "digest");
+		const char *volume = cb_spec_string(&step->args, "volume");
+
+		if (of && strncmp(digest, of, strlen(of)) == 0)
+			return cb_spec_string(&step->args, "file");
+		/* An image's volume has the beginning of its digest in its name. */
+		if (volume && strstr(volume, cb_arena_printf(arena, "-%.12s-", digest)))
+			name = volume;
+		if (!step->stamp)
+			continue;
+		cb_vec_each (const struct cb_stamp_volume, listed, &step->stamp->volumes) {
+			if (listed->digest && listed->digest[0] &&
+			    strncmp(digest, listed->digest, strlen(listed->digest)) == 0)
+				name = listed->name;
+		}
+	}
+	return name;
+}
+
 void cb_locks_add(struct cb_arena *arena, struct cb_locks *locks,
 		  const struct cb_transaction *transaction)
 {
@@ -53,8 +82,13 @@ void cb_locks_add(struct cb_arena *arena, struct cb_locks *locks,
 	cb_vec_each (const struct cb_member, member, &transaction->members)
 		cb_vec_push(arena, &locks->names,
 			    cb_locks_name(arena, member->target, transaction->uri, member->name));
-	cb_vec_each (const char *const, lock, &transaction->locks)
+	cb_vec_each (const char *const, lock, &transaction->locks) {
+		const char *image = image_of(arena, transaction, *lock);
+
 		cb_vec_push(arena, &locks->names, *lock);
+		if (image)
+			cb_vec_push(arena, &locks->images, ((struct cb_lock_image){*lock, image}));
+	}
 }
 
 /* In slices, so that an interrupt is noticed. */
@@ -83,6 +117,25 @@ static int take_patiently(struct cb_session *session, const char *name, enum cb_
 	}
 }
 
+/* A digest means nothing to a person who waits. */
+static int name_image(const struct cb_locks *locks, const char *lock, int r, struct cb_error *err)
+{
+	cb_vec_each (const struct cb_lock_image, row, &locks->images) {
+		cb_auto_error struct cb_error why = {0};
+		const char *rest;
+
+		if (r != -CB_E_BUSY || strcmp(row->lock, lock) != 0 ||
+		    strncmp(err->message, lock, strlen(lock)) != 0)
+			continue;
+		(void)cb_error_move(&why, err);
+		rest = strstr(lock, " of ");
+		(void)cb_error_set(err, CB_E_BUSY, "image '%s'%s%s", row->image, rest ? rest : "",
+				   why.message + strlen(lock));
+		return cb_error_hint(err, "%s", why.hint ? why.hint : "wait until it has ended");
+	}
+	return r;
+}
+
 int cb_locks_take(struct cb_session *session, struct cb_arena *arena, struct cb_locks *locks,
 		  unsigned timeout_ms, const char *purpose, struct cb_error *err)
 {
@@ -101,7 +154,7 @@ int cb_locks_take(struct cb_session *session, struct cb_arena *arena, struct cb_
 		last = *name;
 		r = take_patiently(session, *name, mode, timeout_ms, purpose, &lock, err);
 		if (r < 0)
-			return r;
+			return name_image(locks, *name, r, err);
 		cb_vec_push(arena, &locks->held, lock);
 	}
 	return 0;

@@ -107,10 +107,15 @@ void cb_session_check_seeds(struct cb_arena *arena, struct cb_planned *planned);
 /* Fills the engine's context from the session's. */
 struct cb_apply_context cb_session_context(struct cb_session *session);
 
+struct cb_lock_image {
+	const char *lock, *image; /* which has the digest in its name, and what people call it */
+};
+
 /* Locks, taken in one order for everybody (host shared, then images and VMs by name), and held
  * until released. */
 struct cb_locks {
 	CB_VEC(const char *) names;
+	CB_VEC(struct cb_lock_image) images;
 	CB_VEC(struct cb_lock) held;
 };
 

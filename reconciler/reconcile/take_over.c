@@ -168,10 +168,17 @@ static int find_installation(const struct cb_session *session, const char *text,
 			     const struct cb_domains *domains, const char **out,
 			     struct cb_error *err)
 {
+	enum { LEAST = 4 };
+
 	const char *other = NULL;
 	size_t len = strlen(text);
 
 	*out = NULL;
+	if (len < LEAST) {
+		(void)cb_error_set(err, CB_E_USAGE, "'%s' is too little of an installation's id",
+				   text);
+		return cb_error_hint(err, "give at least %d characters of it", LEAST);
+	}
 	cb_vec_each (const struct cb_domain, domain, domains) {
 		if (!is_stranger(session, domain) ||
 		    strncmp(domain->stamp->controller, text, len) != 0)
@@ -188,8 +195,10 @@ static int find_installation(const struct cb_session *session, const char *text,
 	}
 	if (*out)
 		return 0;
-	if (len > 0 && strncmp(session->controller, text, len) == 0 && !session->controller_is_new)
-		return cb_error_set(err, CB_E_USAGE, "'%s' is this installation itself", text);
+	if (strncmp(session->controller, text, len) == 0 && !session->controller_is_new) {
+		(void)cb_error_set(err, CB_E_USAGE, "'%s' is this installation itself", text);
+		return cb_error_hint(err, "`clonebox recover --list` shows the others");
+	}
 	if (len == CB_UUID_SIZE - 1)
 		return 0;
 	(void)cb_error_set(err, CB_E_USAGE, "nothing on %s bears the stamp of an installation '%s'",
