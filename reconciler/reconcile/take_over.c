@@ -62,25 +62,29 @@ static int look_at(struct cb_session *session, const struct cb_stamp_volume *lis
 	return r;
 }
 
-/* As it was first defined: not changed since, not running, and what would go with it is blank. One
- * that is stopped because that was wanted is as it should be. */
+/* As it was first defined: not changed since, not running, and all its disks are blank, also those
+ * that would stay. Without a disk there is no knowing. Whether it was to be started at all stands
+ * in no stamp. */
 static int is_never_used(struct cb_session *session, const struct cb_domain *domain, bool *out,
 			 struct cb_error *err)
 {
 	const struct cb_stamp *stamp = domain->stamp;
-	const char *state = cb_spec_string(&stamp->applied, "state");
+	bool blank = domain->persistent && !domain->active && stamp->generation == 1 &&
+		     !cb_stamp_is_trash(stamp) && strcmp(domain->name, stamp->name) == 0 &&
+		     !domain->managed_save && !domain->snapshots && !domain->checkpoints;
+	size_t disks = 0;
 	int r = 0;
 
-	*out = domain->persistent && !domain->active && stamp->generation == 1 &&
-	       !cb_stamp_is_trash(stamp) && strcmp(domain->name, stamp->name) == 0 &&
-	       !domain->managed_save && !domain->snapshots && !domain->checkpoints &&
-	       !(state && strcmp(state, "stopped") == 0);
 	cb_vec_each (const struct cb_stamp_volume, volume, &stamp->volumes) {
-		if (r < 0 || !*out)
+		if (r < 0 || !blank)
 			break;
-		if (volume->deletion == CB_DELETE_WITH_VM && strcmp(volume->role, "seed") != 0)
-			r = look_at(session, volume, out, err);
+		if (strcmp(volume->role, "root") != 0 &&
+		    strncmp(volume->role, CB_ROLE_DISK, strlen(CB_ROLE_DISK)) != 0)
+			continue;
+		disks++;
+		r = look_at(session, volume, &blank, err);
 	}
+	*out = blank && disks > 0;
 	return r;
 }
 
