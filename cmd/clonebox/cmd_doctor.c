@@ -129,6 +129,29 @@ static void examine_state(const struct cb_cli *cli, struct cb_lane *lane, struct
 		     cb_arena_printf(&lane->arena, "state directory %s can be used", dir), "");
 }
 
+/* Of other installations; which may be alive, so that it is no fault. */
+static void examine_elsewhere(struct cb_lane *lane, struct findings *out)
+{
+	cb_auto_error struct cb_error err = {0};
+	struct cb_elsewhere elsewhere;
+	size_t vms = 0;
+
+	if (cb_session_elsewhere(lane->session, &lane->arena, &elsewhere, &err) < 0) {
+		find(lane, out, BAD, "installations", cb_arena_strdup(&lane->arena, err.message),
+		     "");
+		return;
+	}
+	cb_vec_each (const struct cb_installation, installation, &elsewhere.installations)
+		vms += installation->vms.len;
+	if (vms + elsewhere.unclaimed.len > 0)
+		find(lane, out, GOOD, "installations",
+		     cb_arena_printf(&lane->arena,
+				     "%zu vms are another installation's, %zu volumes are perhaps "
+				     "nobody's: `clonebox recover --list` shows them",
+				     vms, elsewhere.unclaimed.len),
+		     "");
+}
+
 static json_t *finding_json(const struct cb_lane *lane, const struct finding *finding)
 {
 	static const char *const grades[] = {"good", "warning", "error"};
@@ -155,6 +178,7 @@ static int print(const struct cb_cli *cli, struct cb_lanes *lanes)
 		examine_strays(lane, &findings);
 		examine_pool(lane, &findings);
 		examine_state(cli, lane, &findings);
+		examine_elsewhere(lane, &findings);
 		cb_str_printf(&text, "%s\n", lane->planned.observed.host.uri);
 		cb_vec_each (const struct finding, finding, &findings) {
 			bad = bad || finding->grade == BAD;
