@@ -13,8 +13,8 @@
  * A pool shows the files of its directory that it knew at the last refresh. Tests may put knobs
  * beside the rest:
  *	into a domain  "stray": as in `strays`, as long as it is defined
- *	               "agent": true (a guest agent answers), "deaf": true (ACPI has no effect), "rigid": true (nothing
- *	               changes while it runs),
+ *	               "agent": true (a guest agent answers), "deaf": true (ACPI has no effect)
+ *	               "rigid": true (nothing changes while it runs)
  *	               "addresses": [{"mac", "address"}]
  *	at the top     "kvm": true, "uefi": false, "passt": false, "virtiofs": false (what the host
  *	               can or cannot do), "free_memory_mb"
