@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2034,SC2154 # used in crash, set in crash
+# shellcheck disable=SC2034,SC2154 # used in crash, set in crash or crash-scenarios.bash
 # What tests/e2e/crash knows of one private host: how to bring it into the state in which a
 # scenario begins, what it looks like afterwards, and the runs of clonebox on it.
 #
@@ -7,8 +7,6 @@
 #   work program shim console
 # After use_worker NAME, everything below belongs to that worker and its host.
 
-scenarios=(create create-back update update-live destroy create-linux destroy-linux)
-vm=vm
 bystander=bystander
 
 use_worker() {
@@ -18,8 +16,10 @@ use_worker() {
 	state=$dir/state
 	manifest=$dir/m/vm.clonebox.yaml
 	images=$host/lib/images
+	data=$host/lib/data
 	uri=$(cat "$host/uri" 2>/dev/null || true)
 	nonce=nonce-$worker
+	other=other-$worker
 	running_for=''
 }
 
@@ -28,168 +28,239 @@ milliseconds() { printf '%s\n' $(($(date +%s%N) / 1000000)); }
 # Several commands in one, some of which may fail.
 virsh_here() { virsh -q -c "$uri" "$@" </dev/null || true; }
 
-### Scenarios ###################################################################
-
-is_linux() { [[ $1 == *-linux ]]; }
-
-# manifest_for SCENARIO first|second: what stands there before, and what the run makes of it.
-write_manifest() {
-	local scenario=$1 which=$2 state=running memory=32 vcpus=1 autostart=true base=base.qcow2
-	[ "$scenario" != update ] || state=stopped
-	! is_linux "$scenario" || { memory=128; base=linux.qcow2; }
-	if [[ $scenario == update* ]] && [ "$which" = second ]; then
-		memory=48 vcpus=2 autostart=false
-	fi
-	{
-		cat <<-END
-			version: "1"
-			vms:
-			  $vm:
-			    state: $state
-			    autostart: $autostart
-			    ram_mb: $memory
-			    vcpus: $vcpus
-			    disk_size_gb: 1
-			    base_image: ./$base
-			    accel: tcg
-			    gui: false
-			    network_mode: user
-		END
-		[ "$memory" != 48 ] || printf '    description: changed\n'
-		! is_linux "$scenario" || printf '    boot: {kernel: ./vmlinuz, initrd: ./initrd, cmdline: "%s"}\n' \
-			'console=ttyS0 quiet'
-	} >"$manifest"
-}
-
-# The command line of the run that is killed, and of the one that repairs; what the former meets.
-command_of() {
-	arguments=(apply)
-	case $1 in
-	destroy) arguments=(destroy --allow-force-off --shutdown-timeout 0s) ;;
-	destroy-linux) arguments=(destroy) ;;
-	esac
-	# A start that fails takes everything back.
-	faults=()
-	[ "$1" != create-back ] || faults=(CB_SHIM_FAIL_NAME=virDomainCreate)
-	arguments+=(--yes -c "$uri" --state-dir "$state" -f "$manifest")
-}
-
-runs_afterwards() { [[ $1 == create* || $1 == update-live ]]; }
+# arguments_of COMMAND...: the whole command line of a run.
+arguments_of() { arguments=("$@" --yes -j 1 -c "$uri" --state-dir "$state" -f "$manifest"); }
 
 ### The host before a run #######################################################
 
-qemu_processes() {
+processes_of() {
 	local file
 	{ grep -lsF -- " $(cat "$host/mark") " /proc/[0-9]*/mountinfo || true; } | while read -r file; do
-		[ "$(cat "${file%/*}/comm" 2>/dev/null)" != qemu-system-x86 ] || printf '%s\n' "${file//[!0-9]/}"
+		[ "$(cat "${file%/*}/comm" 2>/dev/null)" != "$1" ] || printf '%s\n' "${file//[!0-9]/}"
 	done
 }
 
+# All that libvirt knows, one per line: "domain|pool|network NAME".
+all_there() {
+	# `echo` ends no line.
+	virsh_here 'list --all --name; echo :; pool-list --all --name; echo :; net-list --all --name' |
+		sed 's/:/:\n/g' |
+		awk 'BEGIN { split("domain pool network", kind); k = 1 }
+			$1 == ":" { k++; next } NF { print kind[k], $1 }' | LC_ALL=C sort
+}
+
+# Nothing but the bystander: no guest, no pool, no network, no file.
 empty_host() {
-	local left
-	left=$(virsh_here "destroy $vm; undefine $vm; pool-destroy default; pool-undefine default
-		list --all --name; pool-list --all --name" 2>/dev/null | xargs)
-	[ "$left" = $bystander ] || die "$worker: the host cannot be emptied; there still is: $left"
-	[ -z "$(qemu_processes)" ] || die "$worker: a QEMU is left"
-	rm -rf "$state" "${images:?}"/*
+	local kind name remove=''
+	while read -r kind name; do
+		case $kind in
+		domain) [ "$name" = $bystander ] || remove+="destroy $name; undefine $name; " ;;
+		pool) remove+="pool-destroy $name; pool-undefine $name; " ;;
+		network) remove+="net-destroy $name; net-undefine $name; " ;;
+		esac
+	done < <(all_there)
+	[ -z "$remove" ] || virsh_here "$remove" >/dev/null 2>&1
+	[ -z "$remove" ] || [ "$(all_there)" = "domain $bystander" ] ||
+		die "$worker: the host cannot be emptied; there still is: $(all_there | xargs)"
+	[ -z "$(processes_of qemu-system-x86)" ] || die "$worker: a QEMU is left"
+	rm -rf "$state" "${images:?}"/* "${data:?}"
 	running_for=''
 }
 
 # What the scenario begins with, made by clonebox itself and kept for restore.
 make_fixture() {
-	local scenario=$1 fixture=$dir/fixture/$1
+	local directory volume
+	fixture=$dir/fixture/$1
 	empty_host
-	[[ $scenario != create* ]] || return 0
-	write_manifest "$scenario" first
-	"$program" apply --yes -q -c "$uri" --state-dir "$state" -f "$manifest" >"$dir/fixture.out" 2>&1 ||
-		{ cat "$dir/fixture.out" >&2; die "$worker: apply failed"; }
+	[ -n "$first" ] || return 0
+	printf '%s\n' "$first" >"$manifest"
+	prepared apply
+	[ ${#then_run[@]} -eq 0 ] || prepared "${then_run[@]}"
 	mkdir -p "$fixture"
-	virsh -q -c "$uri" dumpxml --inactive --security-info $vm >"$fixture/vm.xml"
-	virsh -q -c "$uri" pool-dumpxml --inactive default >"$fixture/pool.xml"
-	[ "$scenario" = update ] || virsh_here "destroy $vm" >/dev/null 2>&1
-	# A guest may have written; and a file of somebody else lies beside.
-	printf 'not ours\n' >"$images/$bystander.img"
-	cp -a "$images" "$fixture/images"
+	save_host
+	for directory in "$images" "$data"; do
+		[ -d "$directory" ] || continue
+		for volume in "$directory"/*.raw; do
+			[ ! -e "$volume" ] || printf 'kept: %s\n' "$volume" | dd of="$volume" conv=notrunc status=none
+		done
+		# A file of somebody else lies beside.
+		printf 'not ours\n' >"$directory/$bystander.img"
+		cp -a --sparse=always "$directory" "$fixture/"
+	done
 	cp -a "$state" "$fixture/state"
 }
 
+prepared() {
+	arguments_of "$@"
+	plain fixture "${arguments[@]}" || { cat "$dir/fixture.out" >&2; die "$worker: $1 failed"; }
+}
+
+# The documents of all there is, and in `virsh` the commands that bring it back. Guests are stopped,
+# since they may write.
+save_host() {
+	local kind name file
+	while read -r kind name; do
+		file=$fixture/$kind-$name.xml
+		case $kind in
+		network)
+			virsh_here net-dumpxml --inactive "$name" >"$file"
+			printf 'net-define %s; net-start %s; ' "$file" "$name"
+			! virsh_here net-info "$name" | grep -q '^Autostart: *yes' || printf 'net-autostart %s; ' "$name"
+			;;
+		pool)
+			virsh_here pool-dumpxml --inactive "$name" >"$file"
+			printf 'pool-define %s; pool-autostart %s; pool-start %s; ' "$file" "$name" "$name"
+			;;
+		domain)
+			[ "$name" != $bystander ] || continue
+			virsh_here dumpxml --inactive --security-info "$name" >"$file"
+			printf 'define %s; ' "$file"
+			! virsh_here dominfo "$name" | grep -q '^Autostart: *enable' || printf 'autostart %s; ' "$name"
+			[ "$(virsh_here domstate "$name")" != running ] || {
+				printf 'start %s; ' "$name"
+				virsh_here destroy "$name" >/dev/null
+			}
+			;;
+		esac
+	done < <(all_there | sort -r) >"$fixture/virsh"
+}
+
 restore() {
-	local scenario=$1 fixture=$dir/fixture/$1
-	if [[ $scenario == create* ]]; then
+	fixture=$dir/fixture/$1
+	if [ -z "$first" ]; then
 		empty_host
-	elif [ "$running_for" = "$scenario" ]; then
+	elif [ "$running_for" = "$1" ]; then
 		# The guest goes on: nothing may have happened to it.
 		rm -rf "$state"
-		virsh_here "define $fixture/vm.xml; autostart $vm; desc $vm --live ''" >/dev/null
+		virsh_here "define $fixture/domain-$vm.xml; autostart $vm; desc $vm --live ''" >/dev/null
 	else
 		empty_host
-		cp -a "$fixture/images/." "$images/"
-		virsh_here "pool-define $fixture/pool.xml; pool-autostart default; pool-start default
-			define $fixture/vm.xml; autostart $vm" >/dev/null
-		[ "$scenario" = update ] || virsh_here "start $vm" >/dev/null
-		! is_linux "$scenario" || says_nonce "$scenario" >/dev/null || die "$worker: no guest"
-		! is_linux "$scenario" || "$console" agent "$uri" $vm 60 || die "$worker: no agent"
+		cp -a --sparse=always "$fixture/images/." "$images/"
+		[ ! -d "$fixture/data" ] || cp -a --sparse=always "$fixture/data" "$data"
+		virsh_here "$(cat "$fixture/virsh")" >/dev/null
+		if [ $agent = yes ]; then
+			all_speak "$vm ^clonebox-guest: ready nonce=$nonce" || die "$worker: no guest"
+			"$console" agent "$uri" $vm 60 || die "$worker: no agent"
+		fi
 	fi
-	[[ $scenario == create* ]] || cp -a "$fixture/state" "$state"
-	write_manifest "$scenario" second
+	[ -z "$first" ] || cp -a "$fixture/state" "$state"
+	printf '%s\n' "$second" >"$manifest"
 }
 
 ### The host after a run ########################################################
 
-says_nonce() {
-	local line="^clonebox-bios: ready nonce=$nonce\$"
-	# Booted once: nobody has restarted it.
-	! is_linux "$1" || line="^clonebox-guest: ready nonce=$nonce boot=.* boots=1\$"
-	"$console" "$uri" $vm 60 "$line"
+# all_speak 'MACHINE REGEX'...: each says its line within a minute.
+all_speak() {
+	local line
+	for line; do
+		"$console" "$uri" "${line%% *}" 60 "${line#* }" || return 1
+	done
 }
 
 # Everything that a run can change and that must come out the same whatever happened on the way.
-# What is different each time (ids, times, terminals) is masked, and the alias of the USB controller
-# that is none, which libvirtd forgets when it is started anew.
+# What is different each time (ids, times, terminals, numbers of bridges and cards) is masked, and
+# the alias of the USB controller that is none, which libvirtd forgets when it is started anew.
 picture() {
-	local out=$dir/picture volume command uuid controller file
-	command="list --all; dominfo $vm; dumpxml --inactive $vm; dumpxml $vm; dumpxml $bystander
-		pool-list --all; pool-refresh default; pool-info default; pool-dumpxml default"
-	for volume in "$images"/*; do
-		command+="; vol-dumpxml ${volume##*/} default"
-	done
+	local out=$dir/picture kind name file ask='pool-list --all; net-list --all'
+	while read -r kind name; do
+		case $kind in
+		domain) ask+="; dominfo $name; dumpxml --inactive $name; dumpxml $name" ;;
+		network) ask+="; net-info $name; net-dumpxml $name; net-dumpxml --inactive $name" ;;
+		pool)
+			ask+="; pool-refresh $name; pool-info $name; pool-dumpxml $name"
+			for file in "$images/"* "$data/"*; do
+				[[ $file = */"${name/default/images}"/* && -e $file ]] || continue
+				ask+="; vol-dumpxml ${file##*/} $name"
+			done
+			;;
+		esac
+	done < <(all_there)
 	{
-		virsh_here "$command" 2>"$out.err"
+		virsh_here "$ask" 2>"$out.err"
 		sed '/^$/d' "$out.err"
-		printf '== files of the pool\n'
-		(cd "$images" && find . -mindepth 1 -printf '%P %y %m\n' | sort)
-		[ ! -e "$images/$bystander.img" ] || cat "$images/$bystander.img"
-		for file in "$images"/*; do
-			[[ ${file##*/} =~ ^(.*)-[0-9a-f]{12}-[0-9a-f]{8}(\..*)?$ ]] || continue
-			volume=$dir/m/${BASH_REMATCH[1]}
-			[ -e "$volume" ] || volume+=${BASH_REMATCH[2]}
-			cmp "$file" "$volume" && printf 'uploaded whole\n'
-		done
+		printf '== files of the pools\n'
+		files_of_pools | sort
 		printf '== files left in the state directory\n'
 		files_left
-		printf '== QEMU processes: %s\n' "$(qemu_processes | wc -l)"
+		printf '== QEMU processes: %s\n' "$(processes_of qemu-system-x86 | wc -l)"
+		printf '== processes of networks: %s\n' "$(processes_of dnsmasq | wc -l)"
 		printf '== locks held:\n'
 		locks_held
 	} >"$out.raw" 2>&1
-	uuid=$(sed -n 's/^UUID: *//p' "$out.raw" | head -n 1)
+	mask "$out.raw" >"$out"
+}
+
+files_of_pools() {
+	local file source
+	[ ! -d "$data" ] || printf 'data is a directory\n'
+	for file in "$images/"* "$data/"*; do
+		[ -e "$file" ] || continue
+		(cd "${file%/*}" && find "${file##*/}" -printf '%P%f %y %m\n')
+		source=$fixture/${file#"$host/lib/"}
+		# What was there before has the same bytes.
+		if [ -e "$source" ]; then
+			cmp "$file" "$source" && printf 'kept %s\n' "${file##*/}"
+		fi
+		case $file in
+		*/$bystander.img) cat "$file" ;;
+		*-seed-*) LC_ALL=C grep -aoE '[[:print:]]{8,}' "$file" | sed 's/^/seed: /' ;;
+		esac
+		[[ ${file##*/} =~ ^(.*)-[0-9a-f]{12}-[0-9a-f]{8}(\..*)?$ ]] || continue
+		source=$dir/m/${BASH_REMATCH[1]}
+		[ -e "$source" ] || source+=${BASH_REMATCH[2]}
+		cmp "$file" "$source" && printf 'uploaded whole %s\n' "${file##*/}"
+	done
+}
+
+# Makes sed commands of what a picture says: whose each UUID and MAC address is.
+labels() {
+	awk -F "'" '
+		/^<domain / { domain = 1; macs = 0 }
+		/^<\/domain/ { domain = 0 }
+		!domain { next }
+		/^  <name>/ { gsub(/ *<\/?name>/, ""); name = $0; sub(/\.trash-.*/, ".trash", name) }
+		/^  <uuid>/ { gsub(/ *<\/?uuid>/, ""); print "s/" $0 "/UUID-OF-" name "/g" }
+		/<mac address=/ { print "s/" $2 "/MAC-" ++macs "-OF-" name "/g" }' "$1" | sort -u
+}
+
+# Volumes come in the order of their names, which are different each time: sorted, and first.
+sorted_volumes() {
+	awk '
+		/^<volume/ { n++; inside = 1 }
+		inside { sub(/^ +/, ""); volume[n] = volume[n] $0 }
+		!inside && NF { other[++others] = $0 }
+		/^<\/volume/ { inside = 0 }
+		END {
+			for (i = 1; i <= n; i++)
+				print volume[i] | "sort"
+			close("sort")
+			for (i = 1; i <= others; i++)
+				print other[i]
+		}'
+}
+
+mask() {
+	local controller
 	controller=$(cat "$state/controller-id" 2>/dev/null || true)
-	sed -E \
-		-e "s/${uuid:-no uuid}/UUID-OF-VM/g" \
+	labels "$1" >"$dir/labels"
+	sed -E -f "$dir/labels" \
 		-e "s/${controller:-no controller}/CONTROLLER/g" \
 		-e 's/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/ANY-UUID/g' \
 		-e 's/[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}/TRANSACTION/g' \
-		-e 's/-[0-9a-f]{8}(\.[a-z0-9]+)/-TRANSACTION\1/g' \
-		-e "s/(<mac address=')[^']*/\1MAC/" \
+		-e 's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z/TIME/g' \
+		-e 's/(-|\.trash-)[0-9a-f]{8}(\.[a-z0-9]+|[^0-9a-f-]|$)/\1TRANSACTION\2/g' \
+		-e "s/(<mac address=')[0-9a-f:]+/\1MAC/" \
+		-e "s/'(vnet|virbr)[0-9]+'/'\1N'/; s/(Bridge: +virbr)[0-9]+/\1N/" \
 		-e "s/^(<domain .*) id='[0-9]+'/\1 id='ID'/" \
-		-e "s/^ *[0-9]+ +($vm|$bystander) +/ ID \1 /; s/^ - +/ - /" \
 		-e 's/^(Id: +)[0-9]+/\1ID/' \
 		-e 's|/dev/pts/[0-9]+|PTS|g' \
 		-e 's/domain-[0-9]+-/domain-ID-/g' \
 		-e "s|$dir/|HERE/|g" \
 		-e "/<controller type='usb'.* model='none'>/{N; N; s|>.*|/>|}" \
+		-e '/^seed: .*([0-9]{14}|[0-9:]{8} [0-9]{4}$)/d' \
 		-e '/^(CPU time|Used memory|Available|Allocation):/d' \
 		-e '/<(allocation|available|physical|atime|mtime|ctime|btime)( |>)/d' \
-		"$out.raw" >"$out"
+		"$1" | sorted_volumes
 }
 
 # What is neither a lock, nor a closed journal, nor the id of this installation.
@@ -260,4 +331,16 @@ open_journals() {
 outcome_of() {
 	grep -a '"type":"close"' "$state/journal/closed/$1.cbj" 2>/dev/null |
 		sed -n 's/.*"outcome":"\([a-z-]*\)".*/\1/p'
+}
+
+closed_journals() {
+	local file
+	for file in "$state"/journal/closed/*.cbj; do
+		[ ! -f "$file" ] || basename "$file" .cbj
+	done
+}
+
+# The kinds of steps that transactions of the state directory consist of.
+steps_done() {
+	grep -aoh '"action":"[a-z.]*"' "$state"/journal/closed/*.cbj | cut -d '"' -f 4 | sort -u
 }
