@@ -112,6 +112,12 @@ $(SHIM): $(wildcard tests/shim/*.c tests/shim/*.h tests/shim/*.S tests/shim/*.de
 	$(call say,LD,$@)$(CC) -std=gnu17 -O1 -g -Wall -Wextra -shared -fPIC -o $@ tests/shim/shim.c \
 		tests/shim/libc.c tests/shim/libvirt.c tests/shim/syncs.c tests/shim/trampoline.S
 
+# For libvirtd, not for the program.
+DAEMON := build/tests/libdaemon.so
+$(DAEMON): tests/shim/daemon.c
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) -std=gnu17 -O1 -g -Wall -Wextra -shared -fPIC -fvisibility=hidden -o $@ $<
+
 # Kept, so that a test program is not linked anew each time.
 .SECONDARY:
 

@@ -334,12 +334,17 @@ enum cb_fault {
 	/* As GONE and DIE_BEFORE, but of an upload one half is done. */
 	CB_FAULT_GONE_HALFWAY,
 	CB_FAULT_DIE_HALFWAY,
+	/* CB_E_TIMEOUT, and every later call is CB_E_UNAVAILABLE. It is done when a byte is written
+	 * to gate[1], by a child of the process, whatever has become of that; if gate[1] is closed
+	 * without, never. */
+	CB_FAULT_LATE,
 };
 
 struct cb_fault_plan {
 	enum cb_fault fault;
 	unsigned at;    /* 0: never */
 	bool sticky;    /* BEFORE: every later call of the same operation fails too */
+	int gate[2];    /* LATE: a pipe */
 	unsigned calls; /* out: changing calls so far */
 	unsigned reads; /* out: other calls so far */
 };

@@ -24,6 +24,7 @@ enum {
 	CB_WORLD_XML = 1 << 1,      /* documents are domain XML */
 	CB_WORLD_QEMU = 1 << 2,     /* ... and libvirt means them seriously */
 	CB_WORLD_FILES = 1 << 3,    /* files can be put behind the host's back */
+	CB_WORLD_TROUBLE = 1 << 4,  /* somebody can stand between (trouble.h) */
 };
 
 struct world {

@@ -20,6 +20,7 @@
 #include "tests/contract/cases_fault.h"
 #include "tests/contract/cases_network.h"
 #include "tests/contract/cases_storage.h"
+#include "tests/contract/cases_trouble.h"
 
 /* Worlds. -------------------------------------------------------------------------------------- */
 
@@ -49,7 +50,7 @@ static int open_libvirt(const struct world *world, struct cb_driver **out, struc
 }
 
 static struct world worlds[] = {
-	{"fake", CB_WORLD_TRANSFER | CB_WORLD_FILES, NULL, open_fake},
+	{"fake", CB_WORLD_TRANSFER | CB_WORLD_FILES | CB_WORLD_TROUBLE, NULL, open_fake},
 	{"test", CB_WORLD_XML, "test:///default", open_libvirt},
 	{"real", CB_WORLD_TRANSFER | CB_WORLD_XML | CB_WORLD_QEMU | CB_WORLD_FILES, NULL,
 	 open_libvirt},
@@ -492,6 +493,10 @@ int main(int argc, char **argv)
 		cmocka_set_test_filter(argv[1]);
 	make_directory();
 	worlds[2].uri = getenv("CB_TEST_URI");
+	if (cb_trouble_possible(worlds[2].uri))
+		worlds[2].offers |= CB_WORLD_TROUBLE;
+	else if (worlds[2].uri)
+		fprintf(stderr, "# CB_TEST_URI names no socket: no trouble on the real host\n");
 	add_plain(&suite, open_cases, CB_COUNT(open_cases));
 	add_plain(&suite, fault_cases, CB_COUNT(fault_cases));
 	for (size_t i = 0; i < CB_COUNT(worlds); i++) {
@@ -503,6 +508,7 @@ int main(int argc, char **argv)
 		add_world(&suite, &worlds[i], device_cases, CB_COUNT(device_cases));
 		add_world(&suite, &worlds[i], network_cases, CB_COUNT(network_cases));
 		add_world(&suite, &worlds[i], storage_cases, CB_COUNT(storage_cases));
+		add_world(&suite, &worlds[i], trouble_cases, CB_COUNT(trouble_cases));
 	}
 	failed =
 		_cmocka_run_group_tests("contract", suite.tests.items, suite.tests.len, NULL, NULL);

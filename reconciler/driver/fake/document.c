@@ -275,6 +275,9 @@ static void complete(struct cb_arena *arena, json_t *document)
 	cb_fake_put(document, "network_mode", json_string(mode_of(arena, document)));
 }
 
+/* As libvirt's protocol. */
+enum { TEXT_MAX = 4 * 1024 * 1024 };
+
 int cb_fake_apply(json_t *document, const struct cb_spec *set, struct cb_error *err)
 {
 	cb_auto_arena struct cb_arena arena = {0};
@@ -295,6 +298,8 @@ int cb_fake_apply(json_t *document, const struct cb_spec *set, struct cb_error *
 		}
 	}
 	complete(&arena, document);
+	if (json_dumpb(document, NULL, 0, 0) > TEXT_MAX)
+		return cb_error_set(err, CB_E_FAILED, "the document is too long for a message");
 	cb_fake_read_spec(&arena, document, &whole);
 	if ((r = cb_check_nics(&whole, set, err)) < 0)
 		return r;

@@ -28,6 +28,27 @@ static int gone(struct fault *fault, struct cb_error *err)
 	return cb_error_set(err, CB_E_UNAVAILABLE, "the connection was lost (a fault of the test)");
 }
 
+/* Forks: the child waits at the gate, and then does what was asked for. True in the child. */
+static bool held_up(const struct cb_fault_plan *plan)
+{
+	pid_t child = fork();
+	char go;
+
+	if (child != 0)
+		return false;
+	(void)close(plan->gate[1]);
+	if (read(plan->gate[0], &go, 1) != 1)
+		_exit(0);
+	return true;
+}
+
+static int silent(struct fault *fault, struct cb_error *err)
+{
+	fault->broken = true;
+	fault->base.lost = true;
+	return cb_error_set(err, CB_E_TIMEOUT, "no answer (a fault of the test)");
+}
+
 static int refuse(const char *name, struct cb_error *err)
 {
 	return cb_error_set(err, CB_E_FAILED, "%s was refused (a fault of the test)", name);
@@ -63,6 +84,8 @@ static int before(struct fault *fault, const char *name, enum class class, enum 
 		_exit(KILLED);
 	if (*now == CB_FAULT_GONE)
 		return gone(fault, err);
+	if (*now == CB_FAULT_LATE && !held_up(plan))
+		return silent(fault, err);
 	if (*now == CB_FAULT_BEFORE && plan->sticky)
 		fault->failed = name;
 	if (*now == CB_FAULT_BEFORE || (fault->failed && strcmp(fault->failed, name) == 0))
@@ -76,6 +99,8 @@ static int after(struct fault *fault, const char *name, enum cb_fault now, int r
 	switch (now) {
 	case CB_FAULT_DIE_AFTER:
 		_exit(KILLED);
+	case CB_FAULT_LATE:
+		_exit(0);
 	case CB_FAULT_LOST:
 		return gone(fault, err);
 	case CB_FAULT_AFTER:

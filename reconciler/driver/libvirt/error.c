@@ -64,10 +64,22 @@ void cb_libvirt_quiet(void)
 	virSetErrorFunc(NULL, ignore);
 }
 
+/* More than a message of libvirt's holds: it was not sent, or the daemon has said so instead of an
+ * answer. That is for good, and the connection is as it was. Of anything else that is wrong with
+ * messages nothing is known. */
+static bool is_too_long(const virError *error)
+{
+	return error->message &&
+	       (strstr(error->message, "encode") || strstr(error->message, "limit"));
+}
+
 static enum cb_code code_of(const struct cb_libvirt *host, const virError *error)
 {
 	enum cb_code code = cb_libvirt_code(error->code);
 
+	if (error->code == VIR_ERR_RPC && is_too_long(error) && host->conn &&
+	    virConnectIsAlive(host->conn) == 1)
+		return CB_E_FAILED;
 	/* libvirt has no code of its own for a connection that broke: it reports the socket's
 	 * error, or "internal error: client socket is closed". */
 	if (code == CB_E_FAILED && host->conn && virConnectIsAlive(host->conn) == 0)

@@ -1,5 +1,6 @@
 #include "reconciler/driver/libvirt/libvirt_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -229,10 +230,56 @@ static int change_state(struct cb_libvirt *host, const char *uuid, bool wanted,
 	return r;
 }
 
+/* Whether some network has the bridge, or that cannot be said. */
+static bool has_network(struct cb_libvirt *host, const char *bridge)
+{
+	cb_auto_error struct cb_error err = {0};
+	auto_list virNetworkPtr *all = NULL;
+	bool found = false;
+
+	if (list_networks(host, 0, &all, &err) < 0)
+		return true;
+	for (virNetworkPtr *network = all; !found && network && *network; network++) {
+		cb_auto_text char *its = NULL;
+
+		/* One that is only defined has not made it. */
+		if (virNetworkIsActive(*network) == 0)
+			continue;
+		its = virNetworkGetBridgeName(*network);
+		found = its && strcmp(its, bridge) == 0;
+	}
+	return found;
+}
+
+/* libvirt 9.0 that dies while it starts a network knows nothing of the bridge, the address and the
+ * dnsmasq that it has made by then, and no call of its API takes them away; they are in the way of
+ * every later start. Only a bridge with a name of libvirt's own choice is spoken of. */
+static int left_by_the_dead(struct cb_libvirt *host, struct cb_error *err)
+{
+	static const char word[] = "interface ", prefix[] = "virbr";
+	const char *found = strstr(err->message, word);
+	char bridge[16] = "";
+
+	if (found)
+		(void)snprintf(bridge, sizeof(bridge), "%.*s",
+			       (int)strcspn(found + strlen(word), ": ;"), found + strlen(word));
+	if (strncmp(bridge, prefix, strlen(prefix)) != 0 || has_network(host, bridge))
+		return -(int)err->code;
+	return cb_error_hint(
+		err,
+		"no active network has '%s': if libvirt died while it started one, that is left of "
+		"it; on the host, end the dnsmasq that serves it, if there is one (its --conf-file "
+		"is "
+		"/var/lib/libvirt/dnsmasq/NETWORK.conf), run `ip link delete %s`, and apply again",
+		bridge, bridge);
+}
+
 int cb_libvirt_network_start(struct cb_driver *driver, const char *uuid, struct cb_error *err)
 {
-	return change_state(cb_libvirt_of(driver), uuid, true, virNetworkCreate, "cannot start it",
-			    err);
+	struct cb_libvirt *host = cb_libvirt_of(driver);
+	int r = change_state(host, uuid, true, virNetworkCreate, "cannot start it", err);
+
+	return r == -CB_E_FAILED ? left_by_the_dead(host, err) : r;
 }
 
 /* "Destroy" is libvirt's word for stop. */
