@@ -246,6 +246,15 @@ static bool kept_now(const struct cb_network *network, const char *path, const c
 	return want && now ? strcmp(want, now) == 0 : want == now;
 }
 
+/* libvirt writes the definition first. Whoever takes it back there and dies leaves an address that
+ * only the running network keeps, and that is in the way of the next one. */
+static bool only_kept_now(const struct cb_network *network, const char *path, const char *want)
+{
+	const char *now = cb_spec_string(&network->live, path);
+
+	return network->active && want && now && strcmp(want, now) == 0;
+}
+
 static int host_probe(struct cb_run *run, const struct cb_step *step, enum cb_probe *out,
 		      struct cb_error *err)
 {
@@ -260,7 +269,9 @@ static int host_probe(struct cb_run *run, const struct cb_step *step, enum cb_pr
 	if (found)
 		now = cb_spec_string(&network.document, host_path(&arena, step, "ip"));
 	if (want && now ? strcmp(want, now) != 0 : want != now)
-		*out = CB_PROBE_ABSENT;
+		*out = found && only_kept_now(&network, host_path(&arena, step, "ip"), want)
+			       ? CB_PROBE_PARTIAL
+			       : CB_PROBE_ABSENT;
 	else if (found && !kept_now(&network, host_path(&arena, step, "ip"), want))
 		*out = CB_PROBE_PARTIAL;
 	else

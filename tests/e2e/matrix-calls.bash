@@ -132,7 +132,7 @@ said() {
 files() {
 	{
 		printf 'there are: %s guests, %s dnsmasq, %s bridges\n' "$(processes "${guests[@]}" | wc -l)" \
-			"$(processes dnsmasq | wc -l)" "$(on_host ip -o link | grep -c ': virbr[0-9]*:')"
+			"$(processes dnsmasq | wc -l)" "$(on_host ip -o link | grep -c ': virbr[0-9]*:' || true)"
 		known ! -type d ! -type s -printf '%p\n'
 		known -type d -name 'domain-*' -printf '%p/\n'
 		known -path 'lib/images/*' -type f -printf '%p has mode %m and %s bytes\n'
