@@ -188,7 +188,7 @@ died() {
 	revive
 }
 
-# Of each call; the rest costs minutes.
+# Of every second call; the rest costs minutes.
 few=1
 [ $every = no ] && [ $update = no ] || few=''
 
@@ -229,15 +229,16 @@ one_call() {
 		grep -E -- "^${name//./\\.} +$k " "$golden" || true
 	done >"$test_dir/wanted"
 	same "what a death in $name leaves" "$test_dir/wanted" "$test_dir/found"
-	is "points of $name" "$(grep -cE -- "^${name//./\\.} +[0-9]" "$golden")" "$(wc -l <"$test_dir/points")"
+	is "points of $name" "$(grep -cE -- "^${name//./\\.} +[0-9]" "$golden" || true)" "$(wc -l <"$test_dir/points")"
 }
 
 all_calls() {
-	local row name before call anew
+	local row name before call anew number=0
 	documents
 	: >"$work/matrix"
 	for row in "${calls[@]}"; do
 		IFS='|' read -r name before call anew <<<"$row"
+		[ -z "$few" ] || [ -n "${only:-}" ] || [ $((number++ % 2)) -eq 0 ] || continue
 		check "libvirtd dies in $name" one_call "$name" "$before" "$call" "$anew"
 	done
 	[ $update = no ] || {
