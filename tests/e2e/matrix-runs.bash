@@ -144,7 +144,7 @@ picture() {
 		-e 's|/dev/pts/[0-9]+|PTS|g; s/domain-[0-9]+-/domain-ID-/g; s/\.trash-[0-9a-z]+/.trash-ANY/g' \
 		-e "/<controller type='usb'.* model='none'>/{N; N; s|>.*|/>|}" \
 		-e '/<(allocation|available|physical|atime|mtime|ctime|btime)( |>)/d' \
-		-e 's/(until|trashed|expires)="[^"]*"/\1="ANY"/g' \
+		-e 's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]+Z/TIME/g' \
 		"$1.raw" >"$1"
 }
 
