@@ -81,7 +81,9 @@ make_fixture() {
 	for directory in "$images" "$data"; do
 		[ -d "$directory" ] || continue
 		for volume in "$directory"/*.raw; do
-			[ ! -e "$volume" ] || printf 'kept: %s\n' "$volume" | dd of="$volume" conv=notrunc status=none
+			# Of disks: not into what a machine boots from.
+			[ ! -e "$volume" ] || [[ ${volume##*/} =~ ^(initrd|vmlinuz)- ]] ||
+				printf 'kept: %s\n' "$volume" | dd of="$volume" conv=notrunc status=none
 		done
 		# A file of somebody else lies beside.
 		printf 'not ours\n' >"$directory/$bystander.img"
