@@ -265,10 +265,10 @@ static bool claim(int fd)
 	return fcntl(fd, F_OFD_SETLK, &lock) == 0;
 }
 
-/* Removes what killed runs left unfinished. In vain is fine: nothing reads these files. */
-static void sweep(const char *dir)
+void cb_journal_clear_begun(const char *state_dir)
 {
 	cb_auto_arena struct cb_arena arena = {0};
+	const char *dir = cb_arena_printf(&arena, "%s/journal", state_dir);
 	DIR *entries = opendir(dir);
 	struct dirent *entry;
 
@@ -339,7 +339,7 @@ int cb_journal_create(const char *state_dir, const char *id, const json_t *begin
 		return cb_error_set(err, CB_E_EXISTS, "there was a transaction '%s' already", id);
 	/* The leading dot keeps what a killed run leaves here out of every list. */
 	temporary = cb_arena_printf(&j->arena, "%s/.%s.XXXXXX", j->open_dir, id);
-	sweep(j->open_dir);
+	cb_journal_clear_begun(state_dir);
 	if ((j->fd = open_temporary(temporary)) < 0) {
 		(void)cb_error_errno(err, errno, "cannot make a journal in '%s'", j->open_dir);
 		return cannot_begin(err);

@@ -63,6 +63,10 @@ struct cb_journal_room {
 	unsigned progress; /* records of progress, of all steps together */
 };
 
+/* Removes what killed runs left of journals that have no name yet; that of a run that is at work
+ * stays. In vain is fine, nothing reads these files: so nothing is said. */
+void cb_journal_clear_begun(const char *state_dir);
+
 /* Writes begin and plan, durably, before it returns. `id`: letters, digits, '-'. Makes the
  * directories that are missing. Preallocates the room, so that a full disk is met before the first
  * effect. */

@@ -332,8 +332,11 @@ int cb_session_settle(struct cb_session *session, const char *id, enum cb_recove
 				return r;
 		}
 	}
-	if (r == 0 && !id)
+	if (r == 0 && !id) {
+		/* The transaction that a dead run was about to begin may never come. */
+		cb_journal_clear_begun(session->config.state_dir);
 		cb_session_sweep_late(session);
+	}
 	if (r == 0 && id && !met)
 		return cb_error_set(err, CB_E_USAGE, "there is no unfinished transaction %s", id);
 	return r;

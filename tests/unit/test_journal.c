@@ -1678,6 +1678,48 @@ static void a_create_that_fails_leaves_nothing(void **unused)
 	}
 }
 
+static void create_in_child(void)
+{
+	cb_auto_error struct cb_error err = {0};
+	json_auto_t *object = json_object();
+	struct cb_journal *j = NULL;
+
+	if (cb_journal_create(state, ID, object, object, ROOM(1), &j, &err) < 0)
+		_exit(1);
+	cb_journal_free(j);
+}
+
+static void what_a_killed_create_leaves_can_be_cleared(void **unused)
+{
+	struct flock claim = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int fd, seen = 0;
+
+	(void)unused;
+	cb_journal_clear_begun(state); /* nothing is there at all */
+	cb_journal_free(create(OTHER, 1));
+	for (int at = 1;; at++) {
+		int status = in_child(create_in_child, DIE_BEFORE, at);
+
+		if (status != DIED) {
+			assert_int_equal(status, 0);
+			break;
+		}
+		seen += names_in(open_path("")) == 3;
+		cb_journal_clear_begun(state);
+		(void)unlink(open_path(ID ".cbj"));           /* of one that had its name already */
+		assert_int_equal(names_in(open_path("")), 2); /* the other one, closed/ */
+	}
+	assert_true(seen > 2);
+	/* Somebody is at work on this one. */
+	fd = open(open_path(".x.AAAAAA"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	assert_int_equal(fcntl(fd, F_OFD_SETLK, &claim), 0);
+	cb_journal_clear_begun(state);
+	assert_int_equal(access(open_path(".x.AAAAAA"), F_OK), 0);
+	(void)close(fd);
+	cb_journal_clear_begun(state);
+	assert_int_equal(access(open_path(".x.AAAAAA"), F_OK), -1);
+}
+
 static void a_failed_sync_is_final(void **unused)
 {
 	cb_auto_error struct cb_error first = {0}, err = {0};
@@ -2060,6 +2102,7 @@ int main(int argc, char **argv)
 		TEST(a_kill_at_any_effect_can_be_recovered_from),
 		TEST(an_error_at_any_effect_leaves_a_journal_that_reads),
 		TEST(a_create_that_fails_leaves_nothing),
+		TEST(what_a_killed_create_leaves_can_be_cleared),
 		TEST(a_failed_sync_is_final),
 		TEST(a_finish_is_finished_by_the_next_run),
 		TEST(without_room_nothing_begins),
