@@ -3,7 +3,7 @@
 # What tests/e2e/crash knows of one private host: how to bring it into the state in which a
 # scenario begins, what it looks like afterwards, and the runs of clonebox on it.
 #
-# To be sourced by crash, which sets:
+# To be sourced by crash, and by power, which set:
 #   work program shim console
 # After use_worker NAME, everything below belongs to that worker and its host.
 
@@ -20,6 +20,7 @@ use_worker() {
 	uri=$(cat "$host/uri" 2>/dev/null || true)
 	nonce=nonce-$worker
 	other=other-$worker
+	fixture=$dir/fixture/none
 	running_for=''
 }
 
@@ -197,7 +198,7 @@ files_of_pools() {
 	[ ! -d "$data" ] || printf 'data is a directory\n'
 	for file in "$images/"* "$data/"*; do
 		[ -e "$file" ] || continue
-		(cd "${file%/*}" && find "${file##*/}" -printf '%P%f %y %m\n')
+		(cd "${file%/*}" && find "${file##*/}" -printf '%f %y %m\n')
 		source=$fixture/${file#"$host/lib/"}
 		# What was there before has the same bytes.
 		if [ -e "$source" ]; then

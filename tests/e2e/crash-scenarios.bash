@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2154 # set for crash and crash-lib.bash, which set nonce, other and worker
 # What tests/e2e/crash kills: one function for each kind of change that the product makes. To be
-# sourced by crash, after crash-lib.bash.
+# sourced by crash and power, after crash-lib.bash.
 #
 #   scenario NAME    sets, from defaults and by scenario_NAME (with _ for -):
 #
