@@ -263,7 +263,15 @@ mask() {
 		-e '/^seed: .*([0-9]{14}|[0-9:]{8} [0-9]{4}$)/d' \
 		-e '/^(CPU time|Used memory|Available|Allocation):/d' \
 		-e '/<(allocation|available|physical|atime|mtime|ctime|btime)( |>)/d' \
-		"$1" | sorted_volumes
+		"$1" | sorted_addresses | sorted_volumes
+}
+
+# What a network keeps for whom, sorted: an address that is taken back comes last, which means nothing.
+sorted_addresses() {
+	awk '
+		/^ *<host mac=/ { if (!n++) fflush(); print | "sort"; next }
+		n { close("sort"); n = 0 }
+		{ print }'
 }
 
 # What is neither a lock, nor a closed journal, nor the id of this installation.
