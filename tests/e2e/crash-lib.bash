@@ -81,10 +81,8 @@ make_fixture() {
 	save_host
 	for directory in "$images" "$data"; do
 		[ -d "$directory" ] || continue
-		for volume in "$directory"/*.raw; do
-			# Of disks: not into what a machine boots from.
-			[ ! -e "$volume" ] || [[ ${volume##*/} =~ ^(initrd|vmlinuz)- ]] ||
-				printf 'kept: %s\n' "$volume" | dd of="$volume" conv=notrunc status=none
+		for volume in "$directory"/*-data-*.raw; do
+			[ ! -e "$volume" ] || printf 'kept: %s\n' "$volume" | dd of="$volume" conv=notrunc status=none
 		done
 		# A file of somebody else lies beside.
 		printf 'not ours\n' >"$directory/$bystander.img"
@@ -142,7 +140,7 @@ restore() {
 		[ ! -d "$fixture/data" ] || cp -a --sparse=always "$fixture/data" "$data"
 		virsh_here "$(cat "$fixture/virsh")" >/dev/null
 		if [ $agent = yes ]; then
-			all_speak "$vm ^clonebox-guest: ready nonce=$nonce" || die "$worker: no guest"
+			all_speak "$vm ^clonebox-guest: ready nonce=$nonce" >/dev/null || die "$worker: no guest"
 			"$console" agent "$uri" $vm 60 || die "$worker: no agent"
 		fi
 	fi
