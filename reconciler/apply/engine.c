@@ -141,6 +141,21 @@ static int record_undone(struct cb_run *run, const struct cb_step *step, const c
 	return r < 0 ? r : record(run, CB_RECORD_UNDONE, step, how, err);
 }
 
+/* What a step keeps before its intent, over reconnections: it only looks at the host. */
+static int prepare(struct cb_run *run, const struct cb_step *step, struct cb_error *err)
+{
+	const struct cb_step_ops *ops = ops_table[step->kind];
+	int r;
+
+	if (!ops->prepare)
+		return 0;
+	while ((r = ops->prepare(run, step, err)) < 0) {
+		if (!is_unknown(r) || (r = reconnect(run, err)) < 0)
+			return r;
+	}
+	return 0;
+}
+
 /* Performs a step whose intent is journaled, until it is known to be done or known to have failed.
  * A perform that failed may have worked all the same (a lost reply): the host is asked. */
 static int perform(struct cb_run *run, const struct cb_step *step, struct cb_error *err)
@@ -409,7 +424,7 @@ static int advance(struct cb_run *run, const struct cb_step *step, struct cb_err
 		return cb_error_set(err, CB_E_CONFLICT,
 				    "what stands there now is not this transaction's work");
 	cb_run_tell(run, CB_EVENT_STEP, step, NULL);
-	if (ops->prepare && probed == CB_PROBE_ABSENT && (r = ops->prepare(run, step, err)) < 0)
+	if (probed == CB_PROBE_ABSENT && (r = prepare(run, step, err)) < 0)
 		return r;
 	if ((r = cross(run, step, err)) < 0)
 		return r;

@@ -345,8 +345,10 @@ struct cb_fault_plan {
 	unsigned at;    /* 0: never */
 	bool sticky;    /* BEFORE: every later call of the same operation fails too */
 	int gate[2];    /* LATE: a pipe */
+	bool looking;   /* GONE: `at` counts looks instead */
 	unsigned calls; /* out: changing calls so far */
 	unsigned reads; /* out: other calls so far */
+	unsigned looks; /* out: those of them that came after the first changing one */
 };
 
 /* Wraps `inner` (taken over). `plan` stays the caller's and must outlive it. In driver/fault. */

@@ -4,7 +4,7 @@
 # scenario begins, what it looks like afterwards, and the runs of clonebox on it.
 #
 # To be sourced by crash, and by power, which set:
-#   work program shim console
+#   work program shim console host_tool
 # After use_worker NAME, everything below belongs to that worker and its host.
 
 bystander=bystander
@@ -50,6 +50,17 @@ all_there() {
 			$1 == ":" { k++; next } NF { print kind[k], $1 }' | LC_ALL=C sort
 }
 
+# A libvirtd that was killed may have left what it does not know of.
+forget_networks() {
+	local pid
+	for pid in $(processes_of dnsmasq); do
+		kill -KILL "$pid" 2>/dev/null || true
+	done
+	# shellcheck disable=SC2016 # the host's shell expands that
+	"$host_tool" exec "$host" sh -c 'cd /sys/class/net && for i in virbr*; do
+		[ ! -e "$i" ] || ip link delete "$i"; done'
+}
+
 # Nothing but the bystander: no guest, no pool, no network, no file.
 empty_host() {
 	local kind name remove=''
@@ -61,6 +72,7 @@ empty_host() {
 		esac
 	done < <(all_there)
 	[ -z "$remove" ] || virsh_here "$remove" >/dev/null 2>&1
+	[ -z "$remove" ] || forget_networks
 	[ -z "$remove" ] || [ "$(all_there)" = "domain $bystander" ] ||
 		die "$worker: the host cannot be emptied; there still is: $(all_there | xargs)"
 	[ -z "$(processes_of qemu-system-x86)" ] || die "$worker: a QEMU is left"
@@ -160,7 +172,8 @@ all_speak() {
 
 # Everything that a run can change and that must come out the same whatever happened on the way.
 # What is different each time (ids, times, terminals, numbers of bridges and cards) is masked, and
-# the alias of the USB controller that is none, which libvirtd forgets when it is started anew.
+# what libvirtd forgets when it is started anew: how many cards are on a network, and the alias of the
+# USB controller that is none.
 picture() {
 	local out=$dir/picture kind name file ask='pool-list --all; net-list --all'
 	while read -r kind name; do
@@ -251,6 +264,7 @@ mask() {
 		-e 's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z/TIME/g' \
 		-e 's/(-|\.trash-)[0-9a-f]{8}(\.[a-z0-9]+|[^0-9a-f-]|$)/\1TRANSACTION\2/g' \
 		-e "s/(<mac address=')[0-9a-f:]+/\1MAC/" \
+		-e "s/^<network connections='[0-9]+'>/<network>/" \
 		-e "s/'(vnet|virbr)[0-9]+'/'\1N'/; s/(Bridge: +virbr)[0-9]+/\1N/" \
 		-e "s/^(<domain .*) id='[0-9]+'/\1 id='ID'/" \
 		-e 's/^(Id: +)[0-9]+/\1ID/' \

@@ -501,11 +501,40 @@ static unsigned sweep_power(const struct scenario *scenario)
 	return points;
 }
 
+/* The connection is gone when the run looks, after it has begun to change something: it waits for
+ * another one and goes on. Returns the number of such looks. */
+static unsigned sweep_looks(const struct scenario *scenario, const char *wanted)
+{
+	unsigned n = 0, looks;
+
+	do {
+		cb_auto_error struct cb_error err = {0};
+		struct fixture f;
+		char *state;
+
+		prepare(&f, scenario, false);
+		f.fault = CB_FAULT_GONE;
+		f.looking = true;
+		f.at = ++n;
+		if (fixture_apply(&f, &err) < 0) {
+			say(scenario, "connection gone at a look", n, err.message);
+			fail();
+		}
+		looks = f.looks;
+		state = fixture_state(&f);
+		assert_same_state(state, wanted);
+		assert_int_equal(fixture_pending(&f), 0);
+		free(state);
+		fixture_release(&f);
+	} while (looks >= n);
+	return n - 1;
+}
+
 static void sweep(void **test_state)
 {
 	const struct scenario *scenario = *test_state;
 	char *before, *wanted = undisturbed(scenario, &before);
-	unsigned points = 0, kinds = 0, twice, cut;
+	unsigned points = 0, kinds = 0, twice, cut, looks;
 
 	for (size_t kind = 0; kind < CB_COUNT(faults); kind++) {
 		unsigned n = 1;
@@ -517,10 +546,11 @@ static void sweep(void **test_state)
 		points += n - 1;
 		kinds++;
 	}
+	looks = sweep_looks(scenario, wanted);
 	twice = sweep_twice(scenario, wanted);
 	cut = scenario->remote ? 0 : sweep_power(scenario);
-	print_message("%s: %u points, %u of two deaths, %u of power cuts\n", scenario->name, points,
-		      twice, cut);
+	print_message("%s: %u points, %u of looks, %u of two deaths, %u of power cuts\n",
+		      scenario->name, points, looks, twice, cut);
 	assert_true(points >= kinds * 3);
 	free(before);
 	free(wanted);

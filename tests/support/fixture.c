@@ -310,8 +310,10 @@ int fixture_open(struct fixture *fixture, struct cb_session **out, struct cb_err
 	if (fixture->cuts)
 		make_local(fixture);
 	current = fixture;
-	plan = (struct cb_fault_plan){
-		.fault = fixture->fault, .at = fixture->at, .sticky = fixture->sticky};
+	plan = (struct cb_fault_plan){.fault = fixture->fault,
+				      .at = fixture->at,
+				      .sticky = fixture->sticky,
+				      .looking = fixture->looking};
 	return cb_session_open(&config, out, err);
 }
 
@@ -360,6 +362,7 @@ int fixture_apply(struct fixture *fixture, struct cb_error *err)
 	if (r == 0)
 		r = first_error(&results, err);
 	fixture->calls = plan.calls;
+	fixture->looks = plan.looks;
 	fixture->fault = CB_FAULT_NONE;
 	cb_session_close(session);
 	return r;

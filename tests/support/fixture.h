@@ -26,6 +26,7 @@ struct fixture {
 	enum cb_fault fault;
 	unsigned at;
 	bool sticky;
+	bool looking;         /* CB_FAULT_GONE: `at` counts looks */
 	unsigned parallel;    /* as of the session */
 	uint64_t chunk_least; /* the same */
 	struct cb_progress progress;
@@ -34,6 +35,7 @@ struct fixture {
 	void *event_ctx;
 	bool cuts; /* the power may be cut: see fixture_cut_power; to be set before fixture_load */
 	unsigned calls; /* changing calls that the last run made over the first connection */
+	unsigned looks; /* of its other calls, those after the first of these */
 };
 
 /* Seconds that have passed since the fixed moment at which all sessions take place. */

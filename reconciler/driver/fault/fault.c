@@ -75,10 +75,13 @@ static int before(struct fault *fault, const char *name, enum class class, enum 
 		return gone(fault, err);
 	if (class == READS) {
 		plan->reads++;
-		return 0;
+		plan->looks += plan->calls > 0;
+		return plan->looking && plan->calls > 0 && plan->looks == plan->at
+			       ? gone(fault, err)
+			       : 0;
 	}
 	plan->calls++;
-	if (plan->at != 0 && plan->calls == plan->at)
+	if (plan->at != 0 && !plan->looking && plan->calls == plan->at)
 		*now = for_operation(plan->fault, name);
 	if (*now == CB_FAULT_DIE_BEFORE)
 		_exit(KILLED);
