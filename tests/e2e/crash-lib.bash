@@ -72,7 +72,7 @@ empty_host() {
 		esac
 	done < <(all_there)
 	[ -z "$remove" ] || virsh_here "$remove" >/dev/null 2>&1
-	[ -z "$remove" ] || forget_networks
+	forget_networks
 	[ -z "$remove" ] || [ "$(all_there)" = "domain $bystander" ] ||
 		die "$worker: the host cannot be emptied; there still is: $(all_there | xargs)"
 	[ -z "$(processes_of qemu-system-x86)" ] || die "$worker: a QEMU is left"
