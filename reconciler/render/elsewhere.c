@@ -67,8 +67,8 @@ void cb_render_elsewhere(struct cb_str *out, const struct cb_elsewhere *elsewher
 	}
 	if (elsewhere->unclaimed.len > 0)
 		cb_str_add(out, "volumes that nothing refers to, named as clonebox names them; "
-				"whose they are cannot be proven, so only a person may delete "
-				"them:\n");
+				"whose they are cannot be proven (another installation may be "
+				"making them just now), so only a person may delete them:\n");
 	cb_vec_each (const struct cb_unclaimed, volume, &elsewhere->unclaimed) {
 		cb_str_printf(out, "  virsh vol-delete --pool %s %s    # ", volume->pool,
 			      volume->name);
