@@ -29,7 +29,7 @@ vm=vm
 # What all of one kind share.
 few='kill:3 nested:1 libvirtd:0 late:1 waiting:0 failing:1'
 few_of_libvirtd='kill:3 nested:1 libvirtd:1 late:0 waiting:0 failing:1'
-many='shared kill nested:8 waiting:8 libvirtd late failing:12'
+many='shared kill nested:6 waiting:6 libvirtd:5 late:5 failing:10'
 off=(--allow-force-off --shutdown-timeout 0s)
 
 scenario() {
