@@ -46,6 +46,7 @@ static struct cb_request request_of(const struct work *work, struct cb_lane *lan
 		.discard = work->take_from && cli->allow_destroy,
 		.fail_fast = cli->fail_fast,
 		.replan = cli->yes && !cli->plan,
+		.settled = &lane->settled,
 		.flags = (cli->allow_restart ? CB_PLAN_RESTART : 0u) |
 			 (cli->allow_recreate ? CB_PLAN_RECREATE : 0u) |
 			 (cli->allow_force_off ? CB_PLAN_FORCE_OFF : 0u) |

@@ -83,6 +83,23 @@ inline forward(v)
 	fi
 }
 
+/* A journal that cannot be written, a call that does not come back: it stays open where it is, and the
+ * run goes on with the rest. */
+inline stay_open(v)
+{
+	atomic {
+		failures++;
+		stays = 1;
+		if
+		:: true -> far[v] = 1
+		:: image == WHOLE -> far[v] = 1; overlay[v] = 1
+		:: image == WHOLE -> far[v] = 2; overlay[v] = 1; domain[v] = 1
+		fi;
+		printf("vm %d stays open\n", v);
+		point()
+	}
+}
+
 /* One look decides: in use, it stays; else it goes. */
 inline decide()
 {
@@ -124,7 +141,7 @@ inline decide()
 active proctype Clonebox()
 {
 	byte v, w;
-	bit used, wait;
+	bit used, wait, stays;
 
 	/* The run: the image first. */
 	atomic { far_image = 1; point() };
@@ -151,14 +168,26 @@ active proctype Clonebox()
 	:: true -> atomic { closed[w] = OPEN; point() }
 	:: true
 	fi;
-	forward(v);
+	if
+	:: true -> forward(v)
+	:: failures < MAXF -> stay_open(v)
+	fi;
 	if
 	:: closed[w] == NOT_BEGUN -> atomic { closed[w] = OPEN; point() }
 	:: else
 	fi;
-	forward(w);
-	decide();
-	goto over;
+	if
+	:: true -> forward(w)
+	:: failures < MAXF -> stay_open(w)
+	fi;
+	if
+#ifdef BAD_RUN_DECIDES_OVER_OPEN
+	:: stays -> decide()
+#else
+	:: stays
+#endif
+	:: !stays -> decide(); goto over
+	fi;
 
 died: /* The next run settles what is open: ordinary ones first, then the image. */
 	if

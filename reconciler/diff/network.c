@@ -163,7 +163,8 @@ void cb_diff_network(struct cb_arena *arena, const struct cb_declared *declared,
 	}
 }
 
-/* Whether a domain that does not go away is on it. */
+/* Whether a domain that does not go away is on it. One of ours in the trash has gone already: else
+ * what a destroy comes to would depend on whether it was interrupted. */
 static const char *user_of(const char *network, const struct cb_domains *domains,
 			   const struct cb_changes *vms)
 {
@@ -172,7 +173,7 @@ static const char *user_of(const char *network, const struct cb_domains *domains
 
 		cb_vec_each (const char *const, name, &domain->networks)
 			on = on || strcmp(*name, network) == 0;
-		if (!on)
+		if (!on || (domain->ownership == CB_OURS && cb_stamp_is_trash(domain->stamp)))
 			continue;
 		cb_vec_each (const struct cb_change, change, vms)
 			goes = goes || (change->domain == domain && !change->refusal &&

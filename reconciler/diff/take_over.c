@@ -6,7 +6,7 @@
 bool cb_diff_between_names(const struct cb_domain *domain)
 {
 	return strcmp(domain->name, domain->stamp->name) != 0 &&
-	       (strstr(domain->name, ".trash-") || strstr(domain->stamp->name, ".trash-"));
+	       (strstr(domain->name, CB_TRASH_MARK) || strstr(domain->stamp->name, CB_TRASH_MARK));
 }
 
 /* The name that the stamp says, if it is to be had and can be given. */

@@ -257,6 +257,18 @@ static int publish(const struct cb_journal *j, const char *temporary, struct cb_
 	return 0;
 }
 
+/* Takes back what may have been published: it may have got its name and this run been told that it
+ * did not. A file of that name that is another's stays. */
+static void unpublish(const struct cb_journal *j, const char *temporary)
+{
+	struct stat ours, there;
+
+	(void)unlink(temporary);
+	if (fstat(j->fd, &ours) == 0 && stat(j->open_path, &there) == 0 &&
+	    ours.st_dev == there.st_dev && ours.st_ino == there.st_ino)
+		(void)unlink(j->open_path);
+}
+
 /* A file that is being begun is locked by its run; the kernel lets go when that dies. */
 static bool claim(int fd)
 {
@@ -347,13 +359,12 @@ int cb_journal_create(const char *state_dir, const char *id, const json_t *begin
 	r = write_head(j, begin, plan, room, err);
 	if (r == 0)
 		r = publish(j, temporary, err);
+	if (r == 0)
+		r = cb_fs_sync_dir(j->open_dir, err);
 	if (r < 0) {
-		(void)unlink(temporary);
-	} else if ((r = cb_fs_sync_dir(j->open_dir, err)) < 0) {
-		(void)unlink(j->open_path);
-	}
-	if (r < 0)
+		unpublish(j, temporary);
 		return cannot_begin(err);
+	}
 	*out = j;
 	j = NULL;
 	return 0;

@@ -47,6 +47,9 @@ struct cb_stamp {
 #define CB_TRASH_UNTIL "trash.until"
 #define CB_TRASH_WAS   "trash.was"
 
+/* Between that and the eight hex digits of a transaction, in the name of a tombstone. */
+#define CB_TRASH_MARK ".trash-"
+
 bool cb_stamp_is_trash(const struct cb_stamp *stamp);
 /* Whether the VM is to go to the trash when it goes: it, or one of its disks, says so. */
 bool cb_stamp_wants_trash(const struct cb_stamp *stamp);

@@ -79,8 +79,8 @@ static void leave_retained(struct cb_builder *builder, struct cb_stamp *stamp)
 void cb_plan_trash(struct cb_builder *builder)
 {
 	const struct cb_domain *domain = builder->change->domain;
-	const char *name =
-		cb_arena_printf(builder->arena, "%s.trash-%s", domain->name, builder->suffix);
+	const char *name = cb_arena_printf(builder->arena, "%s" CB_TRASH_MARK "%s", domain->name,
+					   builder->suffix);
 	struct cb_stamp *stamp = stamp_as(builder, name);
 	struct cb_step *step;
 
@@ -164,8 +164,8 @@ static void move_volumes(struct cb_builder *builder, struct cb_stamp *from, stru
 static void define_tombstone(struct cb_builder *builder, struct cb_stamp *old)
 {
 	const struct cb_domain *domain = builder->change->domain;
-	const char *name =
-		cb_arena_printf(builder->arena, "%s.trash-%s", domain->name, builder->suffix);
+	const char *name = cb_arena_printf(builder->arena, "%s" CB_TRASH_MARK "%s", domain->name,
+					   builder->suffix);
 	struct cb_stamp *stamp = stamp_as(builder, name);
 	static const char *const kept[] = {"ram_mb", "vcpus", "accel", "machine", "firmware"};
 	struct cb_step *step;

@@ -51,6 +51,40 @@ static int check_trash(const struct cb_domains *domains, const char *name, struc
 				      : "`clonebox trash list` lists them");
 }
 
+/* Whether the name is the tombstone's, or what its VM was called. */
+static bool is_tombstone_of(const char *tombstone, const char *name)
+{
+	const size_t tail = strlen(CB_TRASH_MARK) + 8, len = strlen(tombstone);
+
+	if (len <= tail ||
+	    strncmp(tombstone + len - tail, CB_TRASH_MARK, strlen(CB_TRASH_MARK)) != 0)
+		return false;
+	return strcmp(tombstone, name) == 0 ||
+	       (strlen(name) == len - tail && strncmp(tombstone, name, len - tail) == 0);
+}
+
+/* Whether the very thing that is asked for was begun by a run that died, and has been finished by
+ * this one before it looked. */
+static bool is_done_already(const struct cb_request *request, const char *name)
+{
+	const struct cb_results none = {0};
+	const struct cb_results *settled = request->settled ? request->settled : &none;
+
+	cb_vec_each (const struct cb_result, result, settled) {
+		bool gone = result->action == CB_ACTION_DELETE;
+		bool about = strcmp(result->name, name) == 0;
+
+		if (request->trash != CB_TRASH_NONE) {
+			about = is_tombstone_of(result->name, name);
+			gone = gone == (request->trash == CB_TRASH_PURGE);
+		}
+		if (result->outcome == CB_OUTCOME_COMMITTED && result->target == CB_TARGET_VM &&
+		    about && gone)
+			return true;
+	}
+	return false;
+}
+
 /* Every name that was asked for must be known: a typo must not be a success. */
 static int check_names(const struct cb_request *request, const struct cb_domains *domains,
 		       struct cb_error *err)
@@ -60,11 +94,16 @@ static int check_names(const struct cb_request *request, const struct cb_domains
 		const struct cb_domain *domain = cb_diff_match(domains, name);
 
 		if (request->trash != CB_TRASH_NONE) {
-			if (check_trash(domains, name, err) < 0)
+			if (check_trash(domains, name, err) == 0)
+				continue;
+			if (!is_done_already(request, name))
 				return -(int)err->code;
+			cb_error_release(err);
 			continue;
 		}
 		if (find_vm(request->desired, name) || (request->destroy && domain))
+			continue;
+		if (request->destroy && is_done_already(request, name))
 			continue;
 		if (request->destroy) {
 			(void)cb_error_set(err, CB_E_USAGE,

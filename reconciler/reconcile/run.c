@@ -207,6 +207,38 @@ static struct cb_result decide_slot(struct runner *runner, const struct slot *sl
 	return result;
 }
 
+/* One that waited for it and stays open: what it does not need yet it may need in the end. */
+static const struct slot *open_user(const struct runner *runner, const struct slot *slot)
+{
+	const size_t index = (size_t)(slot - runner->slots);
+
+	for (size_t i = 0; i < runner->n_slots; i++) {
+		const struct slot *user = &runner->slots[i];
+
+		for (size_t k = 0; k < user->n_after; k++) {
+			if (user->after[k] == index && user->state == OVER &&
+			    user->result.outcome == CB_OUTCOME_OPEN)
+				return user;
+		}
+	}
+	return NULL;
+}
+
+/* As settling does it: nothing is decided before that one is. */
+static struct cb_result leave_open(const struct slot *slot, const struct slot *user,
+				   struct cb_arena *arena)
+{
+	struct cb_result result = slot->result;
+
+	result.outcome = CB_OUTCOME_OPEN;
+	result.code = user->result.code;
+	result.message =
+		cb_arena_printf(arena, "left open with %s '%s', which may need it",
+				cb_target_name(user->transaction->target), user->transaction->name);
+	result.hint = user->result.hint;
+	return result;
+}
+
 /* A call that did not come back has cost its own transaction the connection; the next one gets a
  * fresh one. If there is none to be had, nothing more is begun. */
 static bool connected(struct runner *runner, struct cb_apply_context *context,
@@ -259,12 +291,15 @@ static void work(struct runner *runner, struct cb_apply_context *context)
 		cb_auto_arena struct cb_arena arena = {0};
 		struct cb_result result;
 		bool held = slot->state == HELD, away;
+		const struct slot *user = held ? open_user(runner, slot) : NULL;
 
 		slot->state = RUNNING;
 		runner->running++;
 		(void)pthread_mutex_unlock(&runner->mutex);
-		away = !connected(runner, context, slot, &arena, &result);
-		if (!away)
+		away = !user && !connected(runner, context, slot, &arena, &result);
+		if (user)
+			result = leave_open(slot, user, &arena);
+		else if (!away)
 			result = held ? decide_slot(runner, slot, context, &arena)
 				      : run_slot(runner, slot, context, &arena);
 		(void)pthread_mutex_lock(&runner->mutex);

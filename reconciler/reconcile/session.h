@@ -66,8 +66,10 @@ struct cb_request {
 	bool discard;
 	bool prune; /* what these manifests had made and do not speak of any more goes too */
 	bool take_over;
-	bool fail_fast;            /* nothing more is begun once one has failed */
-	bool replan;               /* a plan that the host overtook may be replaced by one alike */
+	bool fail_fast; /* nothing more is begun once one has failed */
+	bool replan;    /* a plan that the host overtook may be replaced by one alike */
+	/* What this run has settled before: a name that is gone since then is no mistake. */
+	const struct cb_results *settled;
 	unsigned flags;            /* enum cb_plan_flags */
 	unsigned shutdown_timeout; /* seconds */
 };
@@ -88,6 +90,7 @@ CB_CHECKED int cb_session_plan(struct cb_session *session, const struct cb_reque
 struct cb_result {
 	const char *id, *name;
 	enum cb_target target;
+	enum cb_action action;
 	enum cb_outcome outcome;
 	enum cb_code code; /* 0 when committed and verified */
 	const char *message, *hint;
@@ -162,9 +165,15 @@ struct cb_unclaimed {
 	uint64_t bytes; /* that it takes */
 };
 
+/* A pool in which there may be such volumes, and that could not be looked into. */
+struct cb_unseen {
+	const char *pool, *why;
+};
+
 struct cb_elsewhere {
 	CB_VEC(struct cb_installation) installations; /* sorted by id */
 	CB_VEC(struct cb_unclaimed) unclaimed;
+	CB_VEC(struct cb_unseen) unseen;
 };
 
 /* What other installations have on this host, or left there. Changes nothing. */

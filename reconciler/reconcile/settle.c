@@ -262,6 +262,7 @@ static int settle_one(struct cb_session *session, const struct open_journal *ite
 	}
 	*mine = true;
 	result->target = transaction.target;
+	result->action = transaction.action;
 	result->name = transaction.name ? transaction.name : "";
 	/* Read under the lock: its owner may have gone on until it let go. */
 	cb_journal_free(journal);

@@ -91,7 +91,8 @@ static int drop_backings(struct cb_session *session, struct cb_arena *arena, con
 	return 0;
 }
 
-/* A pool that is not there, or not active, or being written to, is not looked into. */
+/* Of a pool that is not active, or that is being written to, it is only said that nobody looked;
+ * one that is not there has nothing. */
 static int look_into(struct cb_session *session, struct cb_arena *arena, const char *pool,
 		     const struct cb_domains *domains, const struct cb_journal_ids *ids,
 		     struct cb_elsewhere *out, struct cb_error *err)
@@ -109,6 +110,9 @@ static int look_into(struct cb_session *session, struct cb_arena *arena, const c
 	}
 	if (r == 0)
 		r = drop_backings(session, arena, pool, &all, &found, err);
+	if (r == -CB_E_FAILED || r == -CB_E_BUSY)
+		cb_vec_push(arena, &out->unseen,
+			    ((struct cb_unseen){pool, cb_arena_strdup(arena, err->message)}));
 	if (r == -CB_E_NOT_FOUND || r == -CB_E_FAILED || r == -CB_E_BUSY) {
 		cb_error_release(err);
 		return 0;

@@ -75,11 +75,14 @@ void cb_render_elsewhere(struct cb_str *out, const struct cb_elsewhere *elsewher
 		cb_str_size(out, volume->bytes);
 		cb_str_add(out, "\n");
 	}
+	cb_vec_each (const struct cb_unseen, unseen, &elsewhere->unseen)
+		cb_str_printf(out, "pool '%s' was not looked into: %s\n", unseen->pool,
+			      unseen->why);
 }
 
 void cb_render_elsewhere_json(json_t *into, const struct cb_elsewhere *elsewhere)
 {
-	json_t *installations = json_array(), *unclaimed = json_array();
+	json_t *installations = json_array(), *unclaimed = json_array(), *unseen = json_array();
 
 	cb_vec_each (const struct cb_installation, installation, &elsewhere->installations) {
 		json_t *vms = json_array();
@@ -104,5 +107,9 @@ void cb_render_elsewhere_json(json_t *into, const struct cb_elsewhere *elsewhere
 						volume->name, "path", volume->path, "bytes",
 						(json_int_t)volume->bytes));
 	json_object_set_new(into, "installations", installations);
+	cb_vec_each (const struct cb_unseen, one, &elsewhere->unseen)
+		json_array_append_new(unseen,
+				      json_pack("{s:s,s:s}", "pool", one->pool, "why", one->why));
 	json_object_set_new(into, "unclaimed", unclaimed);
+	json_object_set_new(into, "unseen", unseen);
 }

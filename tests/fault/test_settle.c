@@ -259,12 +259,58 @@ static void another_run_is_settling_it(void **unused)
 	release(&crash);
 }
 
+/* No crash: a call for one of the machines does not come back, and nobody knows what of it is done.
+ * Whatever was prepared for that machine must wait for it too, even if nothing has come to need it
+ * yet: taken back, the machine could not be settled; kept for good, it might be nobody's. */
+static void what_stays_open_keeps_what_it_may_need(void **unused)
+{
+	cb_auto_error struct cb_error err = {0};
+	struct crash crash = {0};
+	unsigned n, open = 0;
+	char *wanted, *found;
+
+	(void)unused;
+	fixture_init(&crash.f, NULL);
+	fixture_load(&crash.f, manifest, "tests/golden/images");
+	assert_ends_well(&crash);
+	wanted = fixture_state(&crash.f);
+	release(&crash);
+	for (n = 1;; n++) {
+		cb_auto_error struct cb_error late = {0};
+		bool over;
+
+		fixture_init(&crash.f, NULL);
+		fixture_load(&crash.f, manifest, "tests/golden/images");
+		/* Nobody opens the gate: it is never done. */
+		crash.f.fault = CB_FAULT_LATE;
+		crash.f.at = n;
+		over = fixture_apply(&crash.f, &late) == 0;
+		look_at_journals(&crash);
+		if (crash.user) {
+			open++;
+			assert_non_null(crash.image);
+		}
+		assert_ends_well(&crash);
+		found = fixture_state(&crash.f);
+		assert_string_equal(found, wanted);
+		free(found);
+		release(&crash);
+		if (over)
+			break;
+	}
+	/* Two machines of several changes each. */
+	assert_true(open > 4);
+	print_message("%u calls that did not come back, %u of them of a machine\n", n - 1, open);
+	free(wanted);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_damaged_journal_may_need_it),
 		cmocka_unit_test(a_plan_of_another_version_may_need_it),
 		cmocka_unit_test(another_run_is_settling_it),
+		cmocka_unit_test(what_stays_open_keeps_what_it_may_need),
 	};
 
 	return cmocka_run_group_tests_name("settle", tests, NULL, NULL);

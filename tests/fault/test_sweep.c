@@ -116,7 +116,9 @@ static const struct scenario scenarios[] = {
 			"purge, pool: fast}]\n" GUEST,
 	 NULL, .several = true},
 	{"to-trash",
-	 SMALL "  autostart: true\n  deletion: trash\n  disks: [{name: data, size: 1GiB}]\n", NULL},
+	 LAN SMALL
+	 "  autostart: true\n  deletion: trash\n  disks: [{name: data, size: 1GiB}]\n" NIC,
+	 NULL, .several = true},
 	{"new-root-disk", "vm:\n  name: dev\n  ram_mb: 64\n  state: stopped\n" IMAGES,
 	 "vm:\n  name: dev\n  ram_mb: 64\n  state: stopped\n  recreate: allow\n  disk_size_gb: "
 	 "12\n  base_image: base.raw\n  boot: {kernel: kernel, initrd: initrd}\n"},

@@ -78,8 +78,7 @@ static void new_document(const char *name, const char *path, const char *uuid, s
 
 	cb_xml_set_attr(root, "type", "dir");
 	cb_xml_set_text(cb_xml_add(root, "name"), name);
-	if (uuid)
-		cb_xml_set_text(cb_xml_add(root, "uuid"), uuid);
+	cb_xml_set_text(cb_xml_add(root, "uuid"), uuid);
 	cb_xml_set_text(cb_xml_make(root, "target/path"), path);
 	cb_xml_dump(root, out);
 }
@@ -121,19 +120,30 @@ int cb_libvirt_pool_define(struct cb_driver *driver, const char *name, const cha
 	cb_auto_error struct cb_error second = {0};
 	cb_auto_pool virStoragePoolPtr pool = NULL;
 	cb_auto_str struct cb_str text = {0};
+	char random[CB_UUID_SIZE];
 	int r;
 
 	if (!cb_xml_text_fits(name) || !cb_xml_text_fits(path))
 		return cb_error_set(err, CB_E_INVALID, "libvirt cannot keep that name");
 	if ((r = check_free(host, name, uuid, err)) < 0)
 		return r;
+	if (!uuid) {
+		cb_random_uuid(random);
+		uuid = random;
+	}
 	new_document(name, path, uuid, &text);
 	pool = virStoragePoolDefineXML(host->conn, text.text, VIR_STORAGE_POOL_DEFINE_VALIDATE);
 	if (pool)
 		return 0;
 	r = cb_libvirt_error(host, err, "cannot define pool '%s'", name);
-	/* Somebody was faster. */
-	if (r == -CB_E_FAILED && check_free(host, name, uuid, &second) == -CB_E_EXISTS)
+	if (r != -CB_E_FAILED)
+		return r;
+	/* Done, and reported as failed: the UUID was free. Or somebody was faster. */
+	if ((pool = virStoragePoolLookupByUUIDString(host->conn, uuid))) {
+		cb_error_release(err);
+		return 0;
+	}
+	if (check_free(host, name, NULL, &second) == -CB_E_EXISTS)
 		return cb_error_move(err, &second);
 	return r;
 }
