@@ -308,8 +308,16 @@ static int open_temporary(char *path)
 		struct stat st;
 		int fd = mkostemp(path, O_CLOEXEC);
 
-		if (fd < 0 || (claim(fd) && fstat(fd, &st) == 0 && st.st_nlink > 0))
+		if (fd >= 0 && claim(fd) && fstat(fd, &st) == 0 && st.st_nlink > 0)
 			return fd;
+		if (fd < 0) {
+			const int errnum = errno;
+
+			/* It may be there all the same; the name is nobody else's. */
+			(void)unlink(path);
+			errno = errnum;
+			return fd;
+		}
 		(void)close(fd);
 		(void)unlink(path);
 		memcpy(path + suffix, "XXXXXX", strlen("XXXXXX"));
