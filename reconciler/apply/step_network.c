@@ -261,15 +261,18 @@ static int host_probe(struct cb_run *run, const struct cb_step *step, enum cb_pr
 	cb_auto_arena struct cb_arena arena = {0};
 	const char *want = cb_spec_string(&step->args, "ip"), *now = NULL;
 	struct cb_network network;
-	bool found;
+	bool found, between;
 	int r = look_host(run, &arena, step, &found, &network, err);
 
 	if (r < 0)
 		return r;
 	if (found)
 		now = cb_spec_string(&network.document, host_path(&arena, step, "ip"));
+	/* libvirt replaces none: the old one goes, the new one comes. */
+	between = found && !now && cb_spec_string(&step->args, "old");
 	if (want && now ? strcmp(want, now) != 0 : want != now)
-		*out = found && only_kept_now(&network, host_path(&arena, step, "ip"), want)
+		*out = between || (found &&
+				   only_kept_now(&network, host_path(&arena, step, "ip"), want))
 			       ? CB_PROBE_PARTIAL
 			       : CB_PROBE_ABSENT;
 	else if (found && !kept_now(&network, host_path(&arena, step, "ip"), want))
