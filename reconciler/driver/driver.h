@@ -331,7 +331,9 @@ enum cb_fault {
 	CB_FAULT_GONE,   /* not done, CB_E_UNAVAILABLE, and so is every later call */
 	CB_FAULT_DIE_BEFORE, /* the process ends (_exit 137) */
 	CB_FAULT_DIE_AFTER,
-	/* As GONE and DIE_BEFORE, but of an upload one half is done. */
+	/* As BEFORE, GONE and DIE_BEFORE, but of an upload one half is done, and of a change of a
+	 * network's addresses what takes the old ones away. */
+	CB_FAULT_HALFWAY,
 	CB_FAULT_GONE_HALFWAY,
 	CB_FAULT_DIE_HALFWAY,
 	/* CB_E_TIMEOUT, and every later call is CB_E_UNAVAILABLE. It is done when a byte is written

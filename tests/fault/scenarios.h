@@ -24,6 +24,7 @@ struct scenario {
 	bool lost;          /* the state directory, after `before`; then all is taken over, */
 	bool discard;       /* ... and goes: it never got to run */
 	bool remote;        /* a local host would have to have its directories */
+	bool moves;         /* an address is replaced by another */
 	unsigned chunk;     /* bytes of a chunk; 0: images are one */
 };
 
@@ -40,11 +41,11 @@ struct scenario {
 #define TOLD  "  username: dev\n  auth_method: password\n  password: second\n"
 
 /* All of it or nothing. */
-#define TOGETHER(ram, state)                                                                       \
+#define TOGETHER(ram, state, last)                                                                 \
 	"networks:\n  lan: {cidr: 10.10.0.0/24, group: shop}\n"                                    \
 	"defaults: {vm: {group: shop, disk_size_gb: 0, state: " state ", ram_mb: " ram             \
 	"}}\nvms:\n  dev: {boot: {kernel: kernel}, nics: [{name: lan0, network: lan, ip: "         \
-	"10.10.0.9}]}\n"                                                                           \
+	"10.10.0." last "}]}\n"                                                                    \
 	"  other: {depends_on: [dev], boot: {kernel: kernel}, disks: [{name: data, size: 1GiB, "   \
 	"deletion: purge}]}\n"
 
@@ -71,9 +72,10 @@ static const struct scenario scenarios[] = {
 	 "vms:\n  dev: {ram_mb: 64, disk_size_gb: 1, base_image: base.raw}\n"
 	 "  other: {ram_mb: 64, disk_size_gb: 2, base_image: base.raw}\n",
 	 .several = true, .shared = true},
-	{"create-group", NULL, TOGETHER("64", "running"), .shared = true},
-	{"update-group", TOGETHER("64", "running"), TOGETHER("32", "running"), .restart = true},
-	{"destroy-group", TOGETHER("64", "stopped"), TOGETHER("64", "absent")},
+	{"create-group", NULL, TOGETHER("64", "running", "9"), .shared = true},
+	{"update-group", TOGETHER("64", "running", "9"), TOGETHER("32", "running", "19"),
+	 .restart = true, .moves = true},
+	{"destroy-group", TOGETHER("64", "stopped", "9"), TOGETHER("64", "absent", "9")},
 	{"one-image-for-two-chunks", NULL,
 	 "vms:\n  dev: {ram_mb: 64, disk_size_gb: 1, base_image: base.raw}\n"
 	 "  other: {ram_mb: 64, disk_size_gb: 2, base_image: base.raw}\n",
@@ -260,7 +262,7 @@ static bool old_or_new(const struct scenario *scenario, const char *got, const c
 			    (shall && now && json_equal(shall, now));
 
 		/* The network moved away from under an address, and the VM's turn never came. */
-		if (!same && !now && strstr(key, "hosts["))
+		if (!same && !now && scenario->several && strstr(key, "hosts["))
 			same = true;
 		if (!same)
 			print_error("%s is neither as before nor as wanted\n", key);

@@ -21,7 +21,7 @@ static const struct {
 	const char *name;
 	enum cb_fault fault;
 	bool sticky;
-	bool chunks; /* only of uploads in chunks */
+	bool halves; /* only of uploads in chunks, and of addresses */
 } faults[] = {
 	{"fails once", CB_FAULT_BEFORE, false, false},
 	{"fails for good", CB_FAULT_BEFORE, true, false},
@@ -30,6 +30,7 @@ static const struct {
 	{"connection gone", CB_FAULT_GONE, false, false},
 	{"dies before", CB_FAULT_DIE_BEFORE, false, false},
 	{"dies after", CB_FAULT_DIE_AFTER, false, false},
+	{"fails halfway", CB_FAULT_HALFWAY, false, true},
 	{"connection gone halfway", CB_FAULT_GONE_HALFWAY, false, true},
 	{"dies halfway", CB_FAULT_DIE_HALFWAY, false, true},
 };
@@ -268,7 +269,7 @@ static void sweep(void **test_state)
 	for (size_t kind = 0; kind < CB_COUNT(faults); kind++) {
 		unsigned n = 1;
 
-		if (faults[kind].chunks && !scenario->chunk)
+		if (faults[kind].halves && !scenario->chunk && !scenario->moves)
 			continue;
 		while (disturb(scenario, kind, n, before, wanted))
 			n++;

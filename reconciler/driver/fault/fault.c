@@ -54,14 +54,23 @@ static int refuse(const char *name, struct cb_error *err)
 	return cb_error_set(err, CB_E_FAILED, "%s was refused (a fault of the test)", name);
 }
 
-/* Faults halfway are for uploads; all else has no halves. */
+/* Uploads stop by themselves; of addresses the first half is done by now, and all else has none. */
 static enum cb_fault for_operation(enum cb_fault fault, const char *name)
 {
 	if (strcmp(name, "volume_write") == 0)
 		return fault;
+	if (fault == CB_FAULT_HALFWAY)
+		return CB_FAULT_BEFORE;
 	if (fault == CB_FAULT_GONE_HALFWAY)
 		return CB_FAULT_GONE;
 	return fault == CB_FAULT_DIE_HALFWAY ? CB_FAULT_DIE_BEFORE : fault;
+}
+
+static bool is_halfway(const struct cb_fault_plan *plan)
+{
+	return plan->at != 0 && plan->calls + 1 == plan->at &&
+	       (plan->fault == CB_FAULT_HALFWAY || plan->fault == CB_FAULT_GONE_HALFWAY ||
+		plan->fault == CB_FAULT_DIE_HALFWAY);
 }
 
 /* Counts the call and says in *now which fault it is the turn of. */
@@ -113,6 +122,7 @@ static int after(struct fault *fault, const char *name, enum cb_fault now, int r
 	case CB_FAULT_BEFORE:
 	case CB_FAULT_GONE:
 	case CB_FAULT_DIE_BEFORE:
+	case CB_FAULT_HALFWAY:
 	case CB_FAULT_GONE_HALFWAY:
 	case CB_FAULT_DIE_HALFWAY:
 		break;
@@ -151,6 +161,8 @@ static int read_half(void *ctx, void *buffer, size_t len, struct cb_error *err)
 
 	if (half->left == 0 && half->fault->plan->fault == CB_FAULT_DIE_HALFWAY)
 		_exit(KILLED);
+	if (half->left == 0 && half->fault->plan->fault == CB_FAULT_HALFWAY)
+		return refuse("volume_write", err);
 	if (half->left == 0)
 		return gone(half->fault, err);
 	if (len > half->left)
@@ -173,17 +185,37 @@ static int write_half(struct cb_driver *driver, const char *pool, const char *na
 		      const struct cb_upload *upload, struct cb_error *err)
 {
 	struct fault *fault = fault_of(driver);
-	const struct cb_fault_plan *plan = fault->plan;
 	struct half half = {fault, upload, upload->size / 2};
 	struct cb_upload halved = *upload;
 
-	if (plan->at == 0 || plan->calls + 1 != plan->at ||
-	    (plan->fault != CB_FAULT_GONE_HALFWAY && plan->fault != CB_FAULT_DIE_HALFWAY))
+	if (!is_halfway(fault->plan))
 		return volume_write(driver, pool, name, upload, err);
 	halved.read = read_half;
 	halved.progress = progress_half;
 	halved.ctx = &half;
 	return volume_write(driver, pool, name, &halved, err);
+}
+
+/* libvirt replaces no address: one request takes the old one away, the next one brings the new. */
+static int update_half(struct cb_driver *driver, const struct cb_network_edit *edit,
+		       struct cb_error *err)
+{
+	struct fault *fault = fault_of(driver);
+	cb_auto_arena struct cb_arena arena = {0};
+	struct cb_network_edit first = *edit;
+	struct cb_spec gone = {0};
+	int r;
+
+	if (!is_halfway(fault->plan) || fault->broken)
+		return network_update(driver, edit, err);
+	cb_vec_each (const struct cb_entry, entry, edit->set) {
+		if (strncmp(entry->path, "hosts[", strlen("hosts[")) == 0)
+			cb_spec_set(&arena, &gone, entry->path, cb_string(NULL), entry->origin);
+	}
+	first.set = &gone;
+	if (gone.len > 0 && (r = fault->inner->ops->network_update(fault->inner, &first, err)) < 0)
+		return r;
+	return network_update(driver, edit, err);
 }
 
 static void close_both(struct cb_driver *driver)
@@ -206,6 +238,7 @@ struct cb_driver *cb_fault_open(struct cb_driver *inner, struct cb_fault_plan *p
 		cb_oom();
 	fault->ops = ops;
 	fault->ops.volume_write = write_half;
+	fault->ops.network_update = update_half;
 	fault->base.ops = &fault->ops;
 	fault->inner = inner;
 	fault->plan = plan;
