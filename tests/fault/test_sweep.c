@@ -6,7 +6,8 @@
  *
  *	test_sweep [--all] [I/N]	every N-th scenario, from the I-th
  *
- * --all: with every mixture of what a power cut may leave, instead of two.
+ * --all: with every mixture of what a power cut may leave, instead of two, and with every death of
+ *the run that repairs, instead of the first three.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -34,6 +35,8 @@ static const struct {
 	{"connection gone halfway", CB_FAULT_GONE_HALFWAY, false, true},
 	{"dies halfway", CB_FAULT_DIE_HALFWAY, false, true},
 };
+
+static bool everything; /* --all */
 
 /* One point of the sweep. Returns false when the scenario was through before its turn. */
 static bool disturb(const struct scenario *scenario, size_t kind, unsigned n, const char *before,
@@ -132,7 +135,7 @@ static unsigned sweep_twice(const struct scenario *scenario, const char *wanted)
 	unsigned points = 0, dead = 1;
 
 	for (unsigned n = 1; dead > 0; n++) {
-		for (unsigned m = 1; m <= DEEP; m++) {
+		for (unsigned m = 1; everything || m <= DEEP; m++) {
 			dead = disturb_twice(scenario, n, m, wanted);
 			points += dead == 2;
 			if (dead < 2)
@@ -198,8 +201,6 @@ static bool disturb_power(const struct scenario *scenario, unsigned n, unsigned 
 	fixture_release(&f);
 	return reached;
 }
-
-static bool everything; /* --all */
 
 static unsigned sweep_power(const struct scenario *scenario)
 {
