@@ -66,6 +66,11 @@ static int find_retained(const struct cb_resolver *resolver, const char *disk,
 		return 0;
 	r = driver->ops->volume(driver, resolver->arena, resolver->pool, image.volume, &volume,
 				err);
+	/* Somebody has deleted it between the two looks. */
+	if (r == -CB_E_NOT_FOUND) {
+		cb_error_release(err);
+		return 0;
+	}
 	if (r < 0)
 		return r;
 	image.path = volume.path;

@@ -89,7 +89,8 @@ static void skip(struct runner *runner, struct slot *slot, enum cb_code code, co
 					  .target = slot->transaction->target,
 					  .name = slot->transaction->name,
 					  .code = code,
-					  .message = why};
+					  .message = why,
+					  .hint = "run the same command again for what is left"};
 	end(runner, slot);
 }
 
