@@ -67,10 +67,9 @@ int cb_ui_open_code(enum cb_code code)
 int cb_ui_error(const struct cb_error *err)
 {
 	cb_ui_progress_end();
-	fprintf(stderr, "error: %s", err->message ? err->message : "unknown error");
-	if (err->hint && err->hint[0])
-		fprintf(stderr, "; %s", err->hint);
-	fprintf(stderr, "\n");
+	/* In one piece: others may write to the same terminal. */
+	fprintf(stderr, "error: %s%s%s\n", err->message ? err->message : "unknown error",
+		err->hint && err->hint[0] ? "; " : "", err->hint ? err->hint : "");
 	return cb_ui_exit_code(err->code);
 }
 
