@@ -313,8 +313,9 @@ static int open_temporary(char *path)
 		if (fd < 0) {
 			const int errnum = errno;
 
-			/* It may be there all the same; the name is nobody else's. */
-			(void)unlink(path);
+			/* It may be there all the same. */
+			if (errnum != EEXIST)
+				(void)unlink(path);
 			errno = errnum;
 			return fd;
 		}

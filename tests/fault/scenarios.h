@@ -283,4 +283,28 @@ static void say(const struct scenario *scenario, const char *fault, unsigned n, 
 	print_error("%s, call %u %s: %s\n", scenario->name, n, fault, what);
 }
 
+static bool everything; /* --all */
+
+/* PROGRAM [--all] [I/N]: every N-th scenario, from the I-th. */
+static int run_scenarios(const char *name, CMUnitTestFunction test, int argc, char **argv)
+{
+	struct CMUnitTest tests[CB_COUNT(scenarios)];
+	unsigned first = 1, each = 1;
+	size_t n = 0;
+
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--all") == 0)
+			everything = true;
+		else if (sscanf(argv[i], "%u/%u", &first, &each) != 2 || first < 1 || each < first)
+			return 64;
+	}
+	for (size_t i = first - 1; i < CB_COUNT(scenarios); i += each)
+		tests[n++] = (struct CMUnitTest){
+			.name = scenarios[i].name,
+			.test_func = test,
+			.initial_state = (void *)(uintptr_t)&scenarios[i],
+		};
+	return _cmocka_run_group_tests(name, tests, n, NULL, NULL);
+}
+
 #endif

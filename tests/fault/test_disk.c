@@ -262,8 +262,6 @@ static bool disturb(const struct scenario *scenario, enum fault fault, unsigned 
 	return disk.seen >= n;
 }
 
-static bool everything; /* --all */
-
 static void sweep(void **test_state)
 {
 	const struct scenario *scenario = *test_state;
@@ -287,21 +285,5 @@ static void sweep(void **test_state)
 
 int main(int argc, char **argv)
 {
-	struct CMUnitTest tests[CB_COUNT(scenarios)];
-	unsigned first = 1, each = 1;
-	size_t n = 0;
-
-	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--all") == 0)
-			everything = true;
-		else if (sscanf(argv[i], "%u/%u", &first, &each) != 2 || first < 1 || each < first)
-			return 64;
-	}
-	for (size_t i = first - 1; i < CB_COUNT(scenarios); i += each)
-		tests[n++] = (struct CMUnitTest){
-			.name = scenarios[i].name,
-			.test_func = sweep,
-			.initial_state = (void *)(uintptr_t)&scenarios[i],
-		};
-	return _cmocka_run_group_tests("disk", tests, n, NULL, NULL);
+	return run_scenarios("disk", sweep, argc, argv);
 }
