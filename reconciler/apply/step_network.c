@@ -235,50 +235,47 @@ static int look_host(struct cb_run *run, struct cb_arena *arena, const struct cb
 	return r;
 }
 
+static bool same_address(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
 /* Whether the running network, too, keeps the address. One that was started without addresses has
  * nobody who would give them out. */
 static bool kept_now(const struct cb_network *network, const char *path, const char *want)
 {
-	const char *now = cb_spec_string(&network->live, path);
-
 	if (!network->active || !cb_spec_string(&network->live, "cidr"))
 		return true;
-	return want && now ? strcmp(want, now) == 0 : want == now;
+	return same_address(cb_spec_string(&network->live, path), want);
 }
 
-/* libvirt writes the definition first. Whoever takes it back there and dies leaves an address that
- * only the running network keeps, and that is in the way of the next one. */
-static bool only_kept_now(const struct cb_network *network, const char *path, const char *want)
-{
-	const char *now = cb_spec_string(&network->live, path);
-
-	return network->active && want && now && strcmp(want, now) == 0;
-}
-
+/* It is one of two addresses, in the definition and with the running network; libvirt replaces
+ * none: the old one goes, the new one comes, first there, then here, and the way back is the same.
+ */
 static int host_probe(struct cb_run *run, const struct cb_step *step, enum cb_probe *out,
 		      struct cb_error *err)
 {
 	cb_auto_arena struct cb_arena arena = {0};
-	const char *want = cb_spec_string(&step->args, "ip"), *now = NULL;
+	const char *want = cb_spec_string(&step->args, "ip"), *path, *now = NULL;
+	const char *old = cb_spec_string(&step->args, "old");
 	struct cb_network network;
-	bool found, between;
+	bool found;
 	int r = look_host(run, &arena, step, &found, &network, err);
 
 	if (r < 0)
 		return r;
-	if (found)
-		now = cb_spec_string(&network.document, host_path(&arena, step, "ip"));
-	/* libvirt replaces none: the old one goes, the new one comes. */
-	between = found && !now && cb_spec_string(&step->args, "old");
-	if (want && now ? strcmp(want, now) != 0 : want != now)
-		*out = between || (found &&
-				   only_kept_now(&network, host_path(&arena, step, "ip"), want))
-			       ? CB_PROBE_PARTIAL
-			       : CB_PROBE_ABSENT;
-	else if (found && !kept_now(&network, host_path(&arena, step, "ip"), want))
-		*out = CB_PROBE_PARTIAL;
+	if (!found) {
+		*out = want ? CB_PROBE_ABSENT : CB_PROBE_DONE;
+		return 0;
+	}
+	path = host_path(&arena, step, "ip");
+	now = cb_spec_string(&network.document, path);
+	if (same_address(now, want))
+		*out = kept_now(&network, path, want) ? CB_PROBE_DONE : CB_PROBE_PARTIAL;
+	else if (same_address(now, old))
+		*out = kept_now(&network, path, old) ? CB_PROBE_ABSENT : CB_PROBE_PARTIAL;
 	else
-		*out = CB_PROBE_DONE;
+		*out = now ? CB_PROBE_ABSENT : CB_PROBE_PARTIAL;
 	return 0;
 }
 

@@ -271,6 +271,7 @@ is() { [ "$2" = "$3" ] || fail "$1: '$3', not '$2'"; }
 same() { cmp -s "$2" "$3" || { diff "$2" "$3" || true; fail "$1 has changed"; }; }
 
 open_journals() { find "$state/journal" -maxdepth 1 -name '*.cbj' 2>/dev/null | wc -l; }
+only_id() { basename "$(find "$state/journal" -maxdepth 1 -name '*.cbj')" .cbj; }
 settled() { [ "$(open_journals)" -eq 0 ] || fail 'a transaction is open'; }
 unsettled() { [ "$(open_journals)" -eq "${1:-1}" ] || fail "$(open_journals) transactions are open, not ${1:-1}"; }
 # The errors of the last run are among those that `advised` looks at in the end.
@@ -325,6 +326,12 @@ host_state() {
 	(cd "$host/etc" && find . -name '*.xml' -type f | sort | xargs -d '\n' tail -n +1)
 	find "$host/etc" -name '*.xml' -type l -printf '%P -> %l\n' | sort
 	find "$images" -type f -printf '%f %i %s\n' | sort
+}
+
+before() { host_state >"$test_dir/host.before"; }
+as_before() {
+	host_state >"$test_dir/host.after"
+	same 'the host' "$test_dir/host.before" "$test_dir/host.after"
 }
 
 # The same for one VM, with times: what must stay if nothing is done.
