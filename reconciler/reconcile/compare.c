@@ -63,6 +63,18 @@ static bool is_tombstone_of(const char *tombstone, const char *name)
 	       (strlen(name) == len - tail && strncmp(tombstone, name, len - tail) == 0);
 }
 
+static bool is_about(const struct cb_request *request, enum cb_target target, enum cb_action action,
+		     const char *is, const char *name)
+{
+	bool gone = action == CB_ACTION_DELETE;
+
+	if (target != CB_TARGET_VM)
+		return false;
+	if (request->trash == CB_TRASH_NONE)
+		return gone && strcmp(is, name) == 0;
+	return gone == (request->trash == CB_TRASH_PURGE) && is_tombstone_of(is, name);
+}
+
 /* Whether the very thing that is asked for was begun by a run that died, and has been finished by
  * this one before it looked. */
 static bool is_done_already(const struct cb_request *request, const char *name)
@@ -71,16 +83,16 @@ static bool is_done_already(const struct cb_request *request, const char *name)
 	const struct cb_results *settled = request->settled ? request->settled : &none;
 
 	cb_vec_each (const struct cb_result, result, settled) {
-		bool gone = result->action == CB_ACTION_DELETE;
-		bool about = strcmp(result->name, name) == 0;
-
-		if (request->trash != CB_TRASH_NONE) {
-			about = is_tombstone_of(result->name, name);
-			gone = gone == (request->trash == CB_TRASH_PURGE);
-		}
-		if (result->outcome == CB_OUTCOME_COMMITTED && result->target == CB_TARGET_VM &&
-		    about && gone)
+		if (result->outcome != CB_OUTCOME_COMMITTED)
+			continue;
+		if (is_about(request, result->target, result->action, result->name, name))
 			return true;
+		for (size_t i = 0; i < result->n_members; i++) {
+			const struct cb_member *member = &result->members[i];
+
+			if (is_about(request, member->target, member->action, member->name, name))
+				return true;
+		}
 	}
 	return false;
 }

@@ -199,8 +199,9 @@ static int note_unfinished(struct cb_session *session, struct cb_arena *arena,
 						       "transaction %s was not finished (%u of %u "
 						       "steps done)",
 						       item->id, item->done, item->steps);
-		problem.fix = item->holder ? "wait for it"
-					   : "`clonebox apply` settles it before anything else";
+		problem.fix = item->holder
+				      ? "wait for it"
+				      : "the next `clonebox apply` settles it before anything else";
 		cb_vec_push(arena, &out->plan.problems, problem);
 	}
 	return 0;

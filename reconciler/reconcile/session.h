@@ -94,6 +94,8 @@ struct cb_result {
 	enum cb_outcome outcome;
 	enum cb_code code; /* 0 when committed and verified */
 	const char *message, *hint;
+	const struct cb_member *members; /* of a group that was settled; else none */
+	size_t n_members;
 };
 
 struct cb_results {

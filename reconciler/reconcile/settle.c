@@ -264,6 +264,8 @@ static int settle_one(struct cb_session *session, const struct open_journal *ite
 	result->target = transaction.target;
 	result->action = transaction.action;
 	result->name = transaction.name ? transaction.name : "";
+	result->members = transaction.members.items;
+	result->n_members = transaction.members.len;
 	/* Read under the lock: its owner may have gone on until it let go. */
 	cb_journal_free(journal);
 	journal = NULL;
