@@ -150,6 +150,11 @@ static void examine_elsewhere(struct cb_lane *lane, struct findings *out)
 				     "nobody's: `clonebox recover --list` shows them",
 				     vms, elsewhere.unclaimed.len),
 		     "");
+	cb_vec_each (const struct cb_unseen, unseen, &elsewhere.unseen)
+		find(lane, out, WARNING, "pool",
+		     cb_arena_printf(&lane->arena, "pool '%s' was not looked into: %s",
+				     unseen->pool, unseen->why),
+		     "what is in it and nobody's is not seen; start it, or see what it is at");
 }
 
 static json_t *finding_json(const struct cb_lane *lane, const struct finding *finding)
