@@ -233,6 +233,7 @@ static int record_undo_intent(struct cb_run *run, const struct cb_step *step, st
 static int undo_step(struct cb_run *run, const struct cb_step *step, struct cb_error *err)
 {
 	const struct cb_step_ops *ops = ops_table[step->kind];
+	bool begun = cb_journal_state(run->journal, step->n) == CB_STEP_UNDOING;
 	enum cb_probe state;
 	int r;
 
@@ -243,7 +244,7 @@ static int undo_step(struct cb_run *run, const struct cb_step *step, struct cb_e
 			    "what stands there now is not this transaction's work");
 		return record_undone(run, step, "foreign", err);
 	}
-	if (state == CB_PROBE_ABSENT)
+	if (state == CB_PROBE_ABSENT && !(begun && ops->undone_in_parts))
 		return record_undone(run, step, "absent", err);
 	if (!ops->undo) {
 		cb_run_tell(run, CB_EVENT_KEPT, step, "it is gone and cannot be brought back");
@@ -261,7 +262,7 @@ static int undo_step(struct cb_run *run, const struct cb_step *step, struct cb_e
 		}
 		if ((r = reconnect(run, err)) < 0 || (r = probe(run, step, &state, err)) < 0)
 			return r;
-		if (state == CB_PROBE_ABSENT)
+		if (state == CB_PROBE_ABSENT && !ops->undone_in_parts)
 			break;
 	}
 	return record_undone(run, step, NULL, err);
@@ -424,7 +425,9 @@ static int advance(struct cb_run *run, const struct cb_step *step, struct cb_err
 		return cb_error_set(err, CB_E_CONFLICT,
 				    "what stands there now is not this transaction's work");
 	cb_run_tell(run, CB_EVENT_STEP, step, NULL);
-	if (probed == CB_PROBE_ABSENT && (r = prepare(run, step, err)) < 0)
+	/* A half that was there before the intent is somebody else's, and is saved like a whole. */
+	if ((probed == CB_PROBE_ABSENT || state == CB_STEP_UNTOUCHED) &&
+	    (r = prepare(run, step, err)) < 0)
 		return r;
 	if ((r = cross(run, step, err)) < 0)
 		return r;

@@ -33,8 +33,9 @@ struct cb_run {
 struct cb_step_ops {
 	bool trusted;  /* probe believes `done`: the effect is made durable before it is recorded */
 	bool forcible; /* can be done by force: planned with `force`, or consented to later */
-	bool best_effort;  /* done, too, where the host turned out not to be able to do it */
-	bool holds_others; /* later steps make their things in it */
+	bool best_effort;     /* done, too, where the host turned out not to be able to do it */
+	bool holds_others;    /* later steps make their things in it */
+	bool undone_in_parts; /* by several changes, of which probe sees the first only */
 	bool creates; /* a new object under a name of this transaction's own: one that has the name
 		       * before the intent is foreign, also when it looks like what is wanted */
 	CB_CHECKED int (*probe)(struct cb_run *run, const struct cb_step *step, enum cb_probe *out,
@@ -55,7 +56,8 @@ struct cb_step_ops {
 	 * transactions. */
 	CB_CHECKED int (*used)(struct cb_run *run, const struct cb_step *step, bool *out,
 			       struct cb_error *err);
-	/* Called when probe says done or partial. NULL: there is no way back. */
+	/* Called when probe says done or partial; with undone_in_parts also when it was begun, and
+	 * probe sees nothing more to do. NULL: there is no way back. */
 	CB_CHECKED int (*undo)(struct cb_run *run, const struct cb_step *step,
 			       struct cb_error *err);
 };

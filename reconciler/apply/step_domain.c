@@ -252,6 +252,13 @@ static int undefine_checked(struct cb_run *run, const struct cb_step *step, stru
 	return cb_error_hint(err, "ask them, then run the same command again");
 }
 
+/* Which is written first: a machine under its old name with its new stamp is halfway there. */
+static bool has_stamp(const struct cb_domain *domain, const struct cb_stamp *stamp)
+{
+	return stamp && domain->stamp && domain->stamp->generation == stamp->generation &&
+	       strcmp(domain->stamp->transaction, stamp->transaction) == 0;
+}
+
 static int rename_probe(struct cb_run *run, const struct cb_step *step, enum cb_probe *out,
 			struct cb_error *err)
 {
@@ -265,7 +272,7 @@ static int rename_probe(struct cb_run *run, const struct cb_step *step, enum cb_
 	if (found && strcmp(domain.name, cb_step_arg(step, "name")) == 0)
 		*out = CB_PROBE_DONE;
 	else if (found && strcmp(domain.name, cb_step_arg(step, "old")) == 0)
-		*out = CB_PROBE_ABSENT;
+		*out = has_stamp(&domain, step->stamp) ? CB_PROBE_PARTIAL : CB_PROBE_ABSENT;
 	else
 		*out = CB_PROBE_FOREIGN;
 	return 0;
@@ -295,7 +302,8 @@ const struct cb_step_ops cb_step_DOMAIN_UPDATE = {.probe = update_probe,
 						  .perform = update,
 						  .learn = learn_fingerprint,
 						  .undo = undo_update};
-const struct cb_step_ops cb_step_DOMAIN_UNDEFINE = {.probe = undefine_probe,
+const struct cb_step_ops cb_step_DOMAIN_UNDEFINE = {.undone_in_parts = true,
+						    .probe = undefine_probe,
 						    .prepare = prepare,
 						    .perform = undefine_checked,
 						    .undo = undo_undefine};

@@ -342,7 +342,8 @@ const struct cb_step_ops cb_step_NETWORK_AUTOSTART = {
 	.probe = autostart_probe, .perform = autostart, .undo = undo_autostart};
 const struct cb_step_ops cb_step_NETWORK_START = {
 	.probe = start_probe, .perform = start, .undo = undo_start};
-const struct cb_step_ops cb_step_NETWORK_REMOVE = {.probe = remove_probe,
+const struct cb_step_ops cb_step_NETWORK_REMOVE = {.undone_in_parts = true,
+						   .probe = remove_probe,
 						   .prepare = save_document,
 						   .perform = remove_network,
 						   .undo = undo_remove};

@@ -112,6 +112,7 @@ static const struct scenario scenarios[] = {
 	 LAN SMALL
 	 "  autostart: true\n  deletion: trash\n  disks: [{name: data, size: 1GiB}]\n" NIC,
 	 NULL, .several = true},
+	{"to-trash-alone", SMALL "  autostart: true\n  deletion: trash\n", NULL},
 	{"new-root-disk", "vm:\n  name: dev\n  ram_mb: 64\n  state: stopped\n" IMAGES,
 	 "vm:\n  name: dev\n  ram_mb: 64\n  state: stopped\n  recreate: allow\n  disk_size_gb: "
 	 "12\n  base_image: base.raw\n  boot: {kernel: kernel, initrd: initrd}\n"},
