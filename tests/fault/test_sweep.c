@@ -143,64 +143,6 @@ static unsigned sweep_twice(const struct scenario *scenario, const char *wanted)
 	return points;
 }
 
-/* What a run that died after its n-th change left is taken back, by one that dies itself, at its
- * m-th change, and by another; m == 0: by one that lives. What it comes to goes to `out`, to be
- * freed. Returns whether all who should have died did. */
-static bool take_back(const struct scenario *scenario, unsigned n, unsigned m, enum cb_fault how,
-		      char **out)
-{
-	struct fixture f;
-	bool reached;
-
-	prepare(&f, scenario, false);
-	f.fault = CB_FAULT_DIE_AFTER;
-	f.at = n;
-	reached = fixture_apply_forked(&f) == 137;
-	if (reached && m > 0) {
-		f.fault = how;
-		f.at = m;
-		reached = fixture_settle_forked(&f, CB_RECOVER_BACK) == 137;
-	}
-	/* Also what may not go back any more stays as it is. */
-	if (reached)
-		(void)fixture_settle_forked(&f, CB_RECOVER_BACK);
-	*out = fixture_state(&f);
-	fixture_release(&f);
-	return reached;
-}
-
-/* Who takes back may die at any point: the next one ends where it would have. Before or after its
- * m-th change in turn, or both. */
-static unsigned sweep_back(const struct scenario *scenario)
-{
-	static const enum cb_fault ways[] = {CB_FAULT_DIE_BEFORE, CB_FAULT_DIE_AFTER};
-
-	unsigned points = 0;
-	char *wanted, *state;
-
-	for (unsigned n = 1; take_back(scenario, n, 0, CB_FAULT_NONE, &wanted); n++) {
-		bool died = true;
-
-		for (unsigned m = 1; died; m++) {
-			for (size_t way = 0; way < CB_COUNT(ways); way++) {
-				if (!everything && way != (n + m) % CB_COUNT(ways))
-					continue;
-				died = take_back(scenario, n, m, ways[way], &state);
-				if (died && strcmp(state, wanted) != 0)
-					say(scenario, "dies taking back", n,
-					    "the next one ends elsewhere");
-				if (died)
-					assert_same_state(state, wanted);
-				free(state);
-				points += died;
-			}
-		}
-		free(wanted);
-	}
-	free(wanted);
-	return points;
-}
-
 /* Without what does not outlive the power: whether a machine runs, and what it runs with. */
 static char *at_rest(char *text)
 {
@@ -218,6 +160,85 @@ static char *at_rest(char *text)
 	json_decref(state);
 	free(text);
 	return out;
+}
+
+/* What a run that died after its n-th change left is taken back, by one that meets a fault at its
+ * m-th change, and by another; m == 0: by one that meets none. What it comes to goes to `out`, to
+ * be freed. Returns whether all who should have died did. */
+static bool take_back(const struct scenario *scenario, unsigned n, unsigned m, enum cb_fault fault,
+		      char **out)
+{
+	bool dies = fault == CB_FAULT_DIE_BEFORE || fault == CB_FAULT_DIE_AFTER, reached;
+	struct fixture f;
+
+	prepare(&f, scenario, false);
+	f.fault = CB_FAULT_DIE_AFTER;
+	f.at = n;
+	reached = fixture_apply_forked(&f) == 137;
+	if (reached && m > 0) {
+		f.fault = fault;
+		f.at = m;
+		reached = (fixture_settle_forked(&f, CB_RECOVER_BACK) == 137) == dies;
+	}
+	/* Also what may not go back any more stays as it is. */
+	if (reached)
+		(void)fixture_settle_forked(&f, CB_RECOVER_BACK);
+	*out = fixture_state(&f);
+	fixture_release(&f);
+	return reached;
+}
+
+/* What `state`, to be freed, should be. A machine whose start is refused stays off, which is said.
+ */
+static void assert_taken_back(char *state, const char *wanted, enum cb_fault fault)
+{
+	char *other = strdup(wanted);
+
+	if (fault == CB_FAULT_BEFORE) {
+		state = at_rest(state);
+		other = at_rest(other);
+	}
+	assert_same_state(state, other);
+	free(state);
+	free(other);
+}
+
+/* Who takes back may die at any point, or be refused, or lose the connection: the next one ends
+ * where it would have. Of the faults one is tried at each point, and one of the deaths; or all. */
+static unsigned sweep_back(const struct scenario *scenario)
+{
+	static const enum cb_fault ways[] = {CB_FAULT_DIE_BEFORE, CB_FAULT_DIE_AFTER,
+					     CB_FAULT_BEFORE,     CB_FAULT_AFTER,
+					     CB_FAULT_LOST,       CB_FAULT_GONE};
+
+	enum { DEATHS = 2 };
+
+	unsigned points = 0;
+	char *wanted, *state;
+
+	for (unsigned n = 1; take_back(scenario, n, 0, CB_FAULT_NONE, &wanted); n++) {
+		bool more = true;
+
+		for (unsigned m = 1; more; m++) {
+			for (size_t i = 0; i < CB_COUNT(ways) && more; i++) {
+				size_t turn =
+					i < DEATHS ? (n + m) % DEATHS
+						   : DEATHS + (n + m) % (CB_COUNT(ways) - DEATHS);
+
+				if (!everything && i != turn)
+					continue;
+				more = take_back(scenario, n, m, ways[i], &state);
+				if (more)
+					assert_taken_back(state, wanted, ways[i]);
+				else
+					free(state);
+				points += more;
+			}
+		}
+		free(wanted);
+	}
+	free(wanted);
+	return points;
 }
 
 /* The power is cut after the n-th change, and comes back: the next run must bring the host to what
@@ -337,7 +358,7 @@ static void sweep(void **test_state)
 	twice = sweep_twice(scenario, wanted);
 	back = sweep_back(scenario);
 	cut = scenario->remote ? 0 : sweep_power(scenario);
-	print_message("%s: %u points, %u of looks, %u of two deaths, %u of deaths on the way back, "
+	print_message("%s: %u points, %u of looks, %u of two deaths, %u on the way back, "
 		      "%u of power cuts\n",
 		      scenario->name, points, looks, twice, back, cut);
 	assert_true(points >= kinds * 3);
