@@ -136,6 +136,37 @@ static int update(struct cb_run *run, const struct cb_step *step, struct cb_erro
 	return ops_of(run)->network_update(run->driver, &edit, err);
 }
 
+/* A machine that somebody has put on it meanwhile would lose its connection: then it stays, as it
+ * is. Those of this transaction are not on it any more. */
+static int stays(struct cb_run *run, const struct cb_step *step, bool *out, struct cb_error *err)
+{
+	cb_auto_arena struct cb_arena arena = {0};
+	struct cb_domains domains = {0};
+	int r = ops_of(run)->domains(run->driver, &arena, &domains, err);
+
+	*out = false;
+	if (r < 0)
+		return r;
+	cb_vec_each (const struct cb_domain, domain, &domains) {
+		cb_vec_each (const char *const, name, &domain->networks)
+			*out = *out || strcmp(*name, step->target) == 0;
+		if (!*out)
+			continue;
+		cb_run_tell(run, CB_EVENT_KEPT, step,
+			    cb_arena_printf(&arena, "'%s' is on it", domain->name));
+		return 0;
+	}
+	return 0;
+}
+
+static int undo_define(struct cb_run *run, const struct cb_step *step, struct cb_error *err)
+{
+	bool kept;
+	int r = stays(run, step, &kept, err);
+
+	return r < 0 || kept ? r : remove_network(run, step, err);
+}
+
 static int autostart_probe(struct cb_run *run, const struct cb_step *step, enum cb_probe *out,
 			   struct cb_error *err)
 {
@@ -158,8 +189,14 @@ static int autostart(struct cb_run *run, const struct cb_step *step, struct cb_e
 
 static int undo_autostart(struct cb_run *run, const struct cb_step *step, struct cb_error *err)
 {
-	return ops_of(run)->network_autostart(run->driver, cb_step_arg(step, "uuid"),
-					      !cb_spec_bool(&step->args, "on", false), err);
+	bool kept;
+	int r = stays(run, step, &kept, err);
+
+	return r < 0 || kept
+		       ? r
+		       : ops_of(run)->network_autostart(run->driver, cb_step_arg(step, "uuid"),
+							!cb_spec_bool(&step->args, "on", false),
+							err);
 }
 
 static int start_probe(struct cb_run *run, const struct cb_step *step, enum cb_probe *out,
@@ -181,7 +218,12 @@ static int start(struct cb_run *run, const struct cb_step *step, struct cb_error
 
 static int undo_start(struct cb_run *run, const struct cb_step *step, struct cb_error *err)
 {
-	return ops_of(run)->network_stop(run->driver, cb_step_arg(step, "uuid"), err);
+	bool kept;
+	int r = stays(run, step, &kept, err);
+
+	return r < 0 || kept
+		       ? r
+		       : ops_of(run)->network_stop(run->driver, cb_step_arg(step, "uuid"), err);
 }
 
 static int remove_probe(struct cb_run *run, const struct cb_step *step, enum cb_probe *out,
@@ -333,7 +375,7 @@ static int undo_host(struct cb_run *run, const struct cb_step *step, struct cb_e
 }
 
 const struct cb_step_ops cb_step_NETWORK_DEFINE = {
-	.probe = define_probe, .perform = define, .undo = remove_network};
+	.probe = define_probe, .perform = define, .undo = undo_define};
 const struct cb_step_ops cb_step_NETWORK_UPDATE = {.probe = update_probe,
 						   .prepare = save_document,
 						   .perform = update,
