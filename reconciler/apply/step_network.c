@@ -136,12 +136,24 @@ static int update(struct cb_run *run, const struct cb_step *step, struct cb_erro
 	return ops_of(run)->network_update(run->driver, &edit, err);
 }
 
+static bool made_here(const struct cb_run *run, const struct cb_step *step)
+{
+	cb_vec_each (const struct cb_step, other, &run->transaction->steps) {
+		if (other->kind == CB_STEP_KIND_NETWORK_DEFINE &&
+		    strcmp(other->target, step->target) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* A machine that somebody has put on it meanwhile would lose its connection: then it stays, as it
- * is. Those of this transaction are not on it any more. */
+ * is. Those of this transaction are not on it any more. Where it was there before, only one that
+ * runs counts. */
 static int stays(struct cb_run *run, const struct cb_step *step, bool *out, struct cb_error *err)
 {
 	cb_auto_arena struct cb_arena arena = {0};
 	struct cb_domains domains = {0};
+	bool made = made_here(run, step);
 	int r = ops_of(run)->domains(run->driver, &arena, &domains, err);
 
 	*out = false;
@@ -149,7 +161,8 @@ static int stays(struct cb_run *run, const struct cb_step *step, bool *out, stru
 		return r;
 	cb_vec_each (const struct cb_domain, domain, &domains) {
 		cb_vec_each (const char *const, name, &domain->networks)
-			*out = *out || strcmp(*name, step->target) == 0;
+			*out = *out ||
+			       ((made || domain->active) && strcmp(*name, step->target) == 0);
 		if (!*out)
 			continue;
 		cb_run_tell(run, CB_EVENT_KEPT, step,
@@ -189,8 +202,8 @@ static int autostart(struct cb_run *run, const struct cb_step *step, struct cb_e
 
 static int undo_autostart(struct cb_run *run, const struct cb_step *step, struct cb_error *err)
 {
-	bool kept;
-	int r = stays(run, step, &kept, err);
+	bool kept = false;
+	int r = made_here(run, step) ? stays(run, step, &kept, err) : 0;
 
 	return r < 0 || kept
 		       ? r

@@ -162,19 +162,33 @@ static char *at_rest(char *text)
 	return out;
 }
 
-/* What a run that died after its n-th change left is taken back, by one that meets a fault at its
- * m-th change, and by another; m == 0: by one that meets none. What it comes to goes to `out`, to
- * be freed. Returns whether all who should have died did. */
-static bool take_back(const struct scenario *scenario, unsigned n, unsigned m, enum cb_fault fault,
-		      char **out)
+static size_t closed(const struct fixture *f)
 {
-	bool dies = fault == CB_FAULT_DIE_BEFORE || fault == CB_FAULT_DIE_AFTER, reached;
+	cb_auto_error struct cb_error err = {0};
+	cb_auto_arena struct cb_arena arena = {0};
+	struct cb_journal_ids ids = {0};
+
+	assert_int_equal(cb_journal_list(f->state_dir, CB_JOURNALS_CLOSED, &arena, &ids, &err), 0);
+	return ids.len;
+}
+
+/* What a run that died after its n-th change left is taken back, by one that meets a fault at its
+ * m-th change, and by another; m == 0: by one that meets none, and then all is as it was, unless
+ * something had been committed or may not go back. What it comes to goes to `out`, to be freed.
+ * Returns whether all who should have died did. */
+static bool take_back(const struct scenario *scenario, unsigned n, unsigned m, enum cb_fault fault,
+		      const char *before, char **out)
+{
+	bool dies = fault == CB_FAULT_DIE_BEFORE || fault == CB_FAULT_DIE_AFTER, reached, whole;
 	struct fixture f;
+	size_t were;
 
 	prepare(&f, scenario, false);
+	were = closed(&f);
 	f.fault = CB_FAULT_DIE_AFTER;
 	f.at = n;
 	reached = fixture_apply_forked(&f) == 137;
+	whole = m == 0 && closed(&f) == were;
 	if (reached && m > 0) {
 		f.fault = fault;
 		f.at = m;
@@ -184,6 +198,12 @@ static bool take_back(const struct scenario *scenario, unsigned n, unsigned m, e
 	if (reached)
 		(void)fixture_settle_forked(&f, CB_RECOVER_BACK);
 	*out = fixture_state(&f);
+	/* A pool that is taken back leaves its directory. */
+	if (reached && whole && fixture_open_journals(&f) == 0 &&
+	    !old_or_new(scenario, *out, before, before)) {
+		say(scenario, "taken back", n, "it is not as before");
+		assert_same_state(*out, before);
+	}
 	fixture_release(&f);
 	return reached;
 }
@@ -205,7 +225,7 @@ static void assert_taken_back(char *state, const char *wanted, enum cb_fault fau
 
 /* Who takes back may die at any point, or be refused, or lose the connection: the next one ends
  * where it would have. Of the faults one is tried at each point, and one of the deaths; or all. */
-static unsigned sweep_back(const struct scenario *scenario)
+static unsigned sweep_back(const struct scenario *scenario, const char *before)
 {
 	static const enum cb_fault ways[] = {CB_FAULT_DIE_BEFORE, CB_FAULT_DIE_AFTER,
 					     CB_FAULT_BEFORE,     CB_FAULT_AFTER,
@@ -216,7 +236,7 @@ static unsigned sweep_back(const struct scenario *scenario)
 	unsigned points = 0;
 	char *wanted, *state;
 
-	for (unsigned n = 1; take_back(scenario, n, 0, CB_FAULT_NONE, &wanted); n++) {
+	for (unsigned n = 1; take_back(scenario, n, 0, CB_FAULT_NONE, before, &wanted); n++) {
 		bool more = true;
 
 		for (unsigned m = 1; more; m++) {
@@ -227,7 +247,7 @@ static unsigned sweep_back(const struct scenario *scenario)
 
 				if (!everything && i != turn)
 					continue;
-				more = take_back(scenario, n, m, ways[i], &state);
+				more = take_back(scenario, n, m, ways[i], before, &state);
 				if (more)
 					assert_taken_back(state, wanted, ways[i]);
 				else
@@ -356,7 +376,7 @@ static void sweep(void **test_state)
 	}
 	looks = sweep_looks(scenario, wanted);
 	twice = sweep_twice(scenario, wanted);
-	back = sweep_back(scenario);
+	back = sweep_back(scenario, before);
 	cut = scenario->remote ? 0 : sweep_power(scenario);
 	print_message("%s: %u points, %u of looks, %u of two deaths, %u on the way back, "
 		      "%u of power cuts\n",
