@@ -213,10 +213,16 @@ static int undefine_probe(struct cb_run *run, const struct cb_step *step, enum c
 	return 0;
 }
 
+/* What a run that died has put back already may have been edited by a person since. */
 static int undo_undefine(struct cb_run *run, const struct cb_step *step, struct cb_error *err)
 {
-	int r = restore_document(run, step, err);
+	cb_auto_arena struct cb_arena arena = {0};
+	struct cb_domain domain;
+	bool found;
+	int r = look(run, &arena, step, &found, &domain, err);
 
+	if (r == 0 && !(found && domain.persistent))
+		r = restore_document(run, step, err);
 	if (r == 0 && cb_spec_bool(&step->args, "autostart", false))
 		r = ops_of(run)->domain_autostart(run->driver, cb_step_arg(step, "uuid"), true,
 						  err);
