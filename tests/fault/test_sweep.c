@@ -231,7 +231,8 @@ static unsigned sweep_back(const struct scenario *scenario, const char *before)
 					     CB_FAULT_BEFORE,     CB_FAULT_AFTER,
 					     CB_FAULT_LOST,       CB_FAULT_GONE};
 
-	enum { DEATHS = 2 };
+	/* What was done last is taken back first: with each n another step is near. */
+	enum { DEATHS = 2, DEEP = 3 };
 
 	unsigned points = 0;
 	char *wanted, *state;
@@ -239,7 +240,7 @@ static unsigned sweep_back(const struct scenario *scenario, const char *before)
 	for (unsigned n = 1; take_back(scenario, n, 0, CB_FAULT_NONE, before, &wanted); n++) {
 		bool more = true;
 
-		for (unsigned m = 1; more; m++) {
+		for (unsigned m = 1; more && (everything || m <= DEEP); m++) {
 			for (size_t i = 0; i < CB_COUNT(ways) && more; i++) {
 				size_t turn =
 					i < DEATHS ? (n + m) % DEATHS
