@@ -174,10 +174,10 @@ static size_t closed(const struct fixture *f)
 
 /* What a run that died after its n-th change left is taken back, by one that meets a fault at its
  * m-th change, and by another; m == 0: by one that meets none, and then all is as it was, unless
- * something had been committed or may not go back. What it comes to goes to `out`, to be freed.
- * Returns whether all who should have died did. */
+ * something had been committed or may not go back. What it comes to goes to `out`, to be freed, and
+ * how many transactions are left open to `left`. Returns whether all who should have died did. */
 static bool take_back(const struct scenario *scenario, unsigned n, unsigned m, enum cb_fault fault,
-		      const char *before, char **out)
+		      const char *before, char **out, size_t *left)
 {
 	bool dies = fault == CB_FAULT_DIE_BEFORE || fault == CB_FAULT_DIE_AFTER, reached, whole;
 	struct fixture f;
@@ -198,9 +198,9 @@ static bool take_back(const struct scenario *scenario, unsigned n, unsigned m, e
 	if (reached)
 		(void)fixture_settle_forked(&f, CB_RECOVER_BACK);
 	*out = fixture_state(&f);
+	*left = fixture_open_journals(&f);
 	/* A pool that is taken back leaves its directory. */
-	if (reached && whole && fixture_open_journals(&f) == 0 &&
-	    !old_or_new(scenario, *out, before, before)) {
+	if (reached && whole && *left == 0 && !old_or_new(scenario, *out, before, before)) {
 		say(scenario, "taken back", n, "it is not as before");
 		assert_same_state(*out, before);
 	}
@@ -235,9 +235,11 @@ static unsigned sweep_back(const struct scenario *scenario, const char *before)
 	enum { DEATHS = 2, DEEP = 3 };
 
 	unsigned points = 0;
+	size_t open, left;
 	char *wanted, *state;
 
-	for (unsigned n = 1; take_back(scenario, n, 0, CB_FAULT_NONE, before, &wanted); n++) {
+	for (unsigned n = 1; take_back(scenario, n, 0, CB_FAULT_NONE, before, &wanted, &open);
+	     n++) {
 		bool more = true;
 
 		for (unsigned m = 1; more && (everything || m <= DEEP); m++) {
@@ -248,7 +250,9 @@ static unsigned sweep_back(const struct scenario *scenario, const char *before)
 
 				if (!everything && i != turn)
 					continue;
-				more = take_back(scenario, n, m, ways[i], before, &state);
+				more = take_back(scenario, n, m, ways[i], before, &state, &left);
+				if (more)
+					assert_int_equal(left, open);
 				if (more)
 					assert_taken_back(state, wanted, ways[i]);
 				else
