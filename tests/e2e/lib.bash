@@ -43,8 +43,8 @@ suite() {
 	work=$(mktemp -d "${TMPDIR:-/tmp}/cb-e2e.XXXXXX")
 	chmod 711 "$work"
 	trap leave EXIT
-	trap 'exit 130' INT
-	trap 'exit 143' TERM
+	trap 'cut_short 130' INT
+	trap 'cut_short 143' TERM
 	[ -x "$program" ] || bail "'$program' is missing; run make"
 	make -s -C "$testbed_root" build/tests/libshim.so >"$work/log" 2>&1 || bail "$(cat "$work/log")"
 	console=$(helper console) || bail 'no console'
@@ -63,6 +63,13 @@ use_host() {
 	uri=
 	[ -z "$host" ] || uri=$(cat "$host/uri")
 	images=$host/lib/images
+}
+
+# What the test that was under way has said so far may tell why it did not end.
+cut_short() { # STATUS
+	printf 'not ok - %s: ended from outside\n' "${name:-no test}"
+	[ ! -e "${test_dir:-}/log" ] || sed 's/^/# /' "$test_dir/log"
+	exit "$1"
 }
 
 leave() {

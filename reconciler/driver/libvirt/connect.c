@@ -61,7 +61,7 @@ void cb_libvirt_close(struct cb_driver *driver)
 {
 	struct cb_libvirt *host = cb_libvirt_of(driver);
 
-	cb_libvirt_begin(host, QUICK);
+	cb_watch_begin(host->watch, CB_LIBVIRT_LEAVE_MS);
 	(void)virConnectClose(host->conn);
 	(void)cb_watch_end(host->watch);
 	cb_socket_forget(host->socket);

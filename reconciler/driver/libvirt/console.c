@@ -5,7 +5,12 @@
 
 #include "reconciler/driver/libvirt/libvirt_internal.h"
 
-enum { CHUNK = 1024, TICK_MS = 200 };
+enum {
+	CHUNK = 1024,
+	TICK_MS = 200,
+	/* Unanswered pings until the connection is given up. */
+	PINGS = 5,
+};
 
 struct console {
 	struct cb_libvirt *host;
@@ -57,6 +62,7 @@ static void receive(struct console *console)
 		return;
 	if (n < 0) {
 		fail(console, "the console is gone");
+		(void)cb_error_hint(console->err, "somebody else may have taken it with --force");
 	} else if (n == 0) {
 		end(console, 0);
 	} else if ((r = put(console, data, (size_t)n)) < 0) {
@@ -149,6 +155,34 @@ static void on_tick(int timer, void *ctx)
 		end(console, 0);
 }
 
+static void on_close(virConnectPtr conn, int reason, void *ctx)
+{
+	bool silent = reason == VIR_CONNECT_CLOSE_REASON_KEEPALIVE;
+	struct console *console = ctx;
+
+	(void)conn;
+	if (console->over)
+		return;
+	(void)cb_error_set(console->err, CB_E_UNAVAILABLE, "the console is gone: '%s' %s",
+			   console->host->name,
+			   silent ? "does not answer any more" : "ended the connection");
+	end(console,
+	    cb_error_hint(console->err, "has libvirtd ended, or is it stuck? the guest goes on"));
+}
+
+/* A console has no deadline, as its guest may be silent for days; its host may not. libvirt 9.0
+ * sometimes forgets a connection whose console was taken by another (seen once in some hundred
+ * times): nothing is told and nothing answered, only asking finds out. */
+static void expect_answers(struct console *console, unsigned patience_ms)
+{
+	unsigned interval_s = patience_ms / 1000 / (PINGS + 1);
+
+	if (patience_ms > 0)
+		(void)virConnectSetKeepAlive(console->host->conn,
+					     interval_s > 0 ? (int)interval_s : 1, PINGS);
+	(void)virConnectRegisterCloseCallback(console->host->conn, on_close, console, NULL);
+}
+
 static void run(struct console *console)
 {
 	int timer = virEventAddTimeout(TICK_MS, on_tick, console, NULL);
@@ -189,29 +223,53 @@ static int open_console(struct console *console, const char *uuid)
 	return cb_domain_error(console->host, domain, console->err, "cannot open its console");
 }
 
+static void leave(struct console *console)
+{
+	cb_watch_begin(console->host->watch, CB_LIBVIRT_LEAVE_MS);
+	/* It holds the connection. */
+	(void)virConnectUnregisterCloseCallback(console->host->conn, on_close);
+	/* Not finished, which would wait for all that the guest still says. */
+	(void)virStreamAbort(console->stream);
+}
+
 /* libvirt wants its loop registered before the connection that uses it is opened: so this takes a
  * connection of its own. */
-int cb_libvirt_domain_console(struct cb_driver *driver, const char *uuid,
-			      const struct cb_console_io *io, struct cb_error *err)
+static int connect_again(struct cb_driver *driver, struct cb_driver **out, struct cb_error *err)
 {
-	cb_auto_text char *uri = virConnectGetURI(cb_libvirt_of(driver)->conn);
-	struct cb_libvirt host = {0};
-	struct console console = {.host = &host, .io = io, .watch = -1, .err = err};
+	struct cb_libvirt *host = cb_libvirt_of(driver);
+	cb_auto_text char *uri = virConnectGetURI(host->conn);
 	int r;
 
 	if (!uri)
-		return cb_libvirt_error(cb_libvirt_of(driver), err,
-					"cannot ask for the host's URI");
-	if (virEventRegisterDefaultImpl() < 0 || !(host.conn = virConnectOpen(uri)))
-		return cb_libvirt_error(cb_libvirt_of(driver), err, "cannot connect to '%s'", uri);
+		return cb_libvirt_error(host, err, "cannot ask for the host's URI");
+	if (virEventRegisterDefaultImpl() < 0)
+		return cb_libvirt_error(host, err, "cannot connect to '%s'", uri);
+	r = cb_libvirt_open(uri, out, err);
+	if (r == 0)
+		(*out)->patience_ms = driver->patience_ms;
+	return r;
+}
+
+int cb_libvirt_domain_console(struct cb_driver *driver, const char *uuid,
+			      const struct cb_console_io *io, struct cb_error *err)
+{
+	struct console console = {.io = io, .watch = -1, .err = err};
+	struct cb_driver *own;
+	int r = connect_again(driver, &own, err);
+
+	if (r < 0)
+		return r;
+	console.host = cb_libvirt_of(own);
+	cb_libvirt_begin(console.host, SLOW);
 	r = open_console(&console, uuid);
+	(void)cb_watch_end(console.host->watch);
 	if (r == 0) {
+		expect_answers(&console, driver->patience_ms);
 		run(&console);
 		r = console.r;
-		/* Not finished, which would wait for all that the guest still says. */
-		(void)virStreamAbort(console.stream);
+		leave(&console);
 	}
 	cb_libvirt_stream_release(&console.stream);
-	(void)virConnectClose(host.conn);
+	cb_libvirt_close(own);
 	return r;
 }

@@ -48,6 +48,9 @@ static inline struct cb_libvirt *cb_libvirt_of(struct cb_driver *driver)
 extern const struct cb_driver_ops cb_libvirt_ops;
 
 /* connect.c */
+/* Whoever leaves does not wait for a host that has stopped answering: it sees the socket closed. */
+enum { CB_LIBVIRT_LEAVE_MS = 2000 };
+
 void cb_libvirt_close(struct cb_driver *driver);
 
 /* How much of a driver's patience a call gets. */
