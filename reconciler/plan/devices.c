@@ -288,16 +288,7 @@ void cb_builder_nics(struct cb_builder *builder, struct cb_spec *set)
 	addresses(builder, set);
 }
 
-/* Whether the network goes with the VMs that are on it. */
-static bool goes(const struct cb_builder *builder, const char *network)
-{
-	cb_vec_each (const struct cb_change, change, builder->input->changes) {
-		if (change->target == CB_TARGET_NETWORK && strcmp(change->name, network) == 0)
-			return change->action == CB_ACTION_DELETE;
-	}
-	return false;
-}
-
+/* Also where the network goes with the VMs that are on it: it may stay after all. */
 void cb_builder_release_addresses(struct cb_builder *builder)
 {
 	const struct cb_spec *document = &builder->change->domain->document;
@@ -309,7 +300,7 @@ void cb_builder_release_addresses(struct cb_builder *builder)
 		if (!nic || !strstr(entry->path, "].ip"))
 			continue;
 		kept = kept_of(builder, document, nic);
-		if (is_kept(&kept) && !goes(builder, kept.network))
+		if (is_kept(&kept))
 			host_step(builder, kept.network, kept.mac, NULL);
 	}
 }
