@@ -3,7 +3,7 @@
  *
  * Choose what is done: -DCREATE, -DUPDATE (a new disk for a running machine, switched by one
  * define; the old disk goes last) or -DDESTROY. README.md says what is modelled and lists the
- * other switches. Labels and words are those of docs/journal.md and reconciler/apply/engine.c.
+ * other switches. Labels and words are those of docs/journal.md and reconciler/apply.
  */
 
 /* Budgets of what goes wrong. */
@@ -453,7 +453,7 @@ inline probe(s, out)
 	}
 }
 
-/* Whether an effect that cannot be taken back has happened: past_return() of engine.c. */
+/* Whether an effect that cannot be taken back has happened: cb_run_past_return(). */
 inline past_return()
 {
 	past = 0;
