@@ -7,8 +7,8 @@
  *	recover.c  which of the two, for what another run has left: cb_apply_recover
  *
  * All of these wait for a libvirtd that went away; CB_E_UNAVAILABLE: it did not come back, and
- * nothing is known. Steps are what step.h says; the table of what follows from record and probe is
- *in docs/journal.md.
+ * nothing is known. Steps are what step.h says; docs/journal.md has the table of what follows from
+ * record and probe.
  */
 #ifndef CB_APPLY_ENGINE_H
 #define CB_APPLY_ENGINE_H

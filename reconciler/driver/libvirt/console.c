@@ -171,16 +171,18 @@ static void on_close(virConnectPtr conn, int reason, void *ctx)
 }
 
 /* A console has no deadline, as its guest may be silent for days; its host may not. libvirt 9.0
- * sometimes forgets a connection whose console was taken by another (seen once in some hundred
- * times): nothing is told and nothing answered, only asking finds out. */
+ * may forget a connection whose console is taken by another (seen at the 246th time): nothing is
+ * told and nothing answered, only asking finds out. */
 static void expect_answers(struct console *console, unsigned patience_ms)
 {
 	unsigned interval_s = patience_ms / 1000 / (PINGS + 1);
 
-	if (patience_ms > 0)
-		(void)virConnectSetKeepAlive(console->host->conn,
-					     interval_s > 0 ? (int)interval_s : 1, PINGS);
-	(void)virConnectRegisterCloseCallback(console->host->conn, on_close, console, NULL);
+	/* 1: a host that knows no pings. */
+	if ((patience_ms > 0 &&
+	     virConnectSetKeepAlive(console->host->conn, interval_s > 0 ? (int)interval_s : 1,
+				    PINGS) < 0) ||
+	    virConnectRegisterCloseCallback(console->host->conn, on_close, console, NULL) < 0)
+		fail(console, "cannot watch the console's host");
 }
 
 static void run(struct console *console)
